@@ -116,7 +116,13 @@ struct x64_insn {
     struct x64_operand op[4]; /* in the row's operand order */
 };
 
-/* BTV_BADCODE: no row matches; BTV_INVALID: truncated. */
+/* Encodes a decoded instruction again; for any row and operands (conditional moves from memory, for instance). */
+void x64_encode(struct x64_buf *b, const struct x64_insn *i);
+
+/*
+ * BTV_BADCODE: no row matches; BTV_INVALID: truncated.  `size` is that of the row when it has only one, 0 when it has none.
+ * Immediates come back sign-extended from their encoded width, except bit counts, selectors and the imm16 of ret.
+ */
 BTV_NODISCARD enum btv_status x64_decode(const uint8_t *p, size_t len, struct x64_insn *out);
 /* Intel-syntax text. `pc` is the address of the instruction, used to show branch targets. */
 void x64_print(struct str *s, const struct x64_insn *i, uint64_t pc);
