@@ -1,0 +1,71 @@
+/*
+ * The explicit state of one guest thread: what the intermediate format's ops read and write.
+ *
+ * All guest registers are numbered slots of eight bytes; a guest's state.def says which slot is what.
+ * The rest is the floating-point environment, the reservation of LL/SC and the interface between translated code
+ * and the engine.  The interpreter, the evaluator and emitted code act on this same struct, so any of them can
+ * continue where another stopped.  Owned by one host thread; `pending` alone may be written by others.
+ */
+#ifndef BTV_IR_CPU_H
+#define BTV_IR_CPU_H
+
+#include "base/defs.h"
+#include "base/softfp.h"
+
+#define CPU_SLOTS 96
+
+/* Guest exceptions, whatever the guest calls them. Numbers are part of the IR. */
+enum ir_trap {
+    IR_TRAP_NONE = 0,
+    IR_TRAP_ILLEGAL = 1,     /* undefined instruction; value: its bits */
+    IR_TRAP_BREAK = 2,       /* breakpoint instruction; value: pc */
+    IR_TRAP_MISALIGNED = 3,  /* atomic access at a misaligned address; value: address */
+    IR_TRAP_ACCESS = 4,      /* data access to unmapped or forbidden memory; value: address */
+    IR_TRAP_FETCH = 5,       /* instruction fetch from unmapped or non-executable memory; value: address */
+    IR_TRAP_BUS = 6,         /* mapped, but beyond the end of the file; value: address */
+};
+
+struct cpu_trap {
+    uint32_t kind;   /* enum ir_trap */
+    uint32_t detail; /* host si_code for ACCESS, FETCH and BUS, else 0 */
+    uint64_t value;
+};
+
+struct jump_entry {
+    uint64_t pc;   /* guest pc; 1 when empty */
+    void *code;    /* host entry point */
+};
+
+struct cpu {
+    uint64_t slot[CPU_SLOTS];
+
+    /* floating-point environment */
+    struct fp_env fp;      /* rm: dynamic mode as set by the guest, 0..7; flags: sticky ones not in the host's register */
+    uint32_t host_fp;      /* the host control/status register while guest code runs (mode of fp.rm) */
+
+    /* LL/SC reservation */
+    uint64_t ll_addr;      /* 1 when there is none */
+    uint64_t ll_value;
+    uint32_t ll_bytes;
+
+    /* leave translated code at the next edge: set from signal handlers and other threads */
+    _Atomic uint32_t pending;
+
+    struct cpu_trap trap;  /* filled when a step, an evaluation or translated code ends in a trap */
+
+    /* engine <-> emitted code; see run/ and host/ */
+    uint64_t exit_value;   /* guest pc or other datum of the last exit */
+    void *exit_link;       /* the link record of the last direct exit, NULL if none */
+    struct jump_entry *jumps; /* direct-mapped, CPU_JUMP_ENTRIES */
+    void *host_sp;         /* stack of the C code that entered translated code */
+    void *return_sp;       /* top of the shadow return stack */
+    void *return_base;     /* where return_sp starts; the sentinel lies there */
+    uint64_t spill[24];    /* temporaries of one block */
+    const void *helpers;   /* guest's helper table */
+    void *owner;           /* the personality's thread */
+};
+
+#define CPU_JUMP_BITS 10
+#define CPU_JUMP_ENTRIES (1u << CPU_JUMP_BITS)
+
+#endif

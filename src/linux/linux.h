@@ -1,0 +1,216 @@
+/*
+ * The Linux process personality: structs shared by its files.
+ *
+ *   sys.def/sys.c    the system-call table, dispatch, --strace, pointer checks
+ *   loader.c         ELF -> memory, stack, auxv          exec.c   execve, #!, running ourselves again
+ *   mm.c             mmap family, brk                    path.c   -L ROOT look-up
+ *   fs.c proc.c      files, /proc as the guest sees it   net.c time.c ipc.c misc.c
+ *   signal.c         host signals <-> guest signals      frame of the ABI in abi/<isa>.c
+ *   thread.c         clone, fork, vfork, exit, futex glue
+ *   abi/<isa>.c      everything that depends on the guest's instruction set: struct layouts, signal frame, vDSO, auxv
+ *
+ * A guest address is a host address.  A guest thread is a host thread, its tid the host's.
+ */
+#ifndef BTV_LINUX_LINUX_H
+#define BTV_LINUX_LINUX_H
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <sys/types.h>
+
+#include "base/err.h"
+#include "base/str.h"
+#include "guest/guest.h"
+#include "mem/mem.h"
+#include "run/engine.h"
+
+#define LINUX_NSIG 64
+#define LINUX_ERESTARTSYS 512          /* internal: restart if SA_RESTART, else EINTR */
+#define LINUX_ERESTARTNOHAND 514       /* internal: restart if no handler ran, else EINTR */
+#define LINUX_ERESTART_RESTARTBLOCK 516 /* internal: restart_syscall(2) continues it, EINTR if a handler ran */
+#define LINUX_SIGRETURN_DONE 0x7fff0001L /* internal: registers are already as they should be (rt_sigreturn, execve) */
+
+/* Host fds that belong to btv are moved to numbers >= this when the limits allow. */
+#define LINUX_PRIVATE_FD_MIN 1024
+
+struct linux_process;
+struct linux_thread;
+
+/* Kernel's struct sigaction of 64-bit generic ABIs (riscv64, arm64): no restorer. */
+struct linux_sigaction {
+    uint64_t handler;
+    uint64_t flags;
+    uint64_t mask; /* bit n-1 is signal n */
+};
+
+struct linux_altstack {
+    uint64_t sp;
+    uint32_t flags, pad;
+    uint64_t size;
+};
+
+/* What a guest instruction set's Linux ABI supplies: abi/<isa>.c. */
+struct linux_abi {
+    const struct guest_isa *guest;
+    bool generic_table;      /* system-call numbers: the `generic` column of sys.def, else `x86_64` */
+    unsigned slot_nr, slot_ret, slot_arg[6], slot_sp, slot_tls, slot_pc;
+    const char *uname_machine;
+    uint64_t (*hwcap)(const struct linux_process *p);
+    const char *platform;    /* AT_PLATFORM or NULL */
+    const char *ld_name;     /* informative: usual interpreter */
+    void (*cpuinfo)(const struct linux_process *p, struct str *s);           /* /proc/cpuinfo */
+    /* The page(s) of code the guest's kernel would map: vDSO with sigreturn trampoline. ELF image to map. */
+    const void *vdso;
+    size_t vdso_bytes;
+    uint64_t vdso_sigreturn; /* offset of the sigreturn code in it */
+    /* Signal frame: builds it on the stack and sets registers so that the handler starts.  False: stack not writable. */
+    bool (*push_frame)(struct linux_thread *t, int sig, const siginfo_t *info, const struct linux_sigaction *sa, uint64_t old_mask);
+    /* rt_sigreturn: registers and *mask from the frame at sp.  False: bad frame. */
+    bool (*pop_frame)(struct linux_thread *t, uint64_t *mask);
+    /* struct stat of the guest from the host's; the other structs that differ from the host's. */
+    void (*put_stat)(void *guest, const void *host_stat /* struct stat */);
+    unsigned stat_bytes;
+    /* ISA-specific system calls (flush_icache, hwprobe, ...): false if nr is not one. */
+    bool (*syscall)(struct linux_thread *t, uint64_t nr, const uint64_t a[6], int64_t *ret);
+    /* elf core notes, ptrace layouts: later */
+};
+extern const struct linux_abi linux_abi_riscv64;
+const struct linux_abi *linux_abi_for(const struct guest_isa *g);
+
+struct linux_options {
+    const char *root;        /* -L, or NULL */
+    bool strace;
+    int strace_fd;           /* private descriptor */
+    bool stats;
+    bool show_emulator;      /* do not hide btv in /proc */
+    const char *cpu;         /* --cpu string or NULL: everything */
+    char **set_env;          /* -E NAME=VALUE, NULL-terminated, or NULL */
+    const char *argv0;       /* -0 */
+    struct engine_config engine;
+};
+
+struct linux_process {
+    const struct linux_abi *abi;
+    struct linux_options opt;
+    struct engine *engine;
+    struct mem_space *mem;
+
+    /* identity */
+    char *exe_path;          /* as the guest sees it, absolute */
+    char *exe_host;          /* as the host opens it */
+    int exe_fd;              /* private O_PATH descriptor of the program, or -1 */
+    int self_fd;             /* private descriptor of btv's own executable, or -1 */
+    char *cmdline;           /* NUL-separated */
+    size_t cmdline_bytes;
+    uint64_t auxv_addr, auxv_bytes; /* copy for /proc/self/auxv, in guest memory */
+    uint64_t arg_start, arg_end, env_start, env_end, start_code, end_code, start_data, end_data, start_brk, brk, start_stack, entry;
+    uint64_t vdso_addr;
+    uint64_t stack_limit;    /* guest RLIMIT_STACK at exec */
+
+    pthread_mutex_t lock;    /* threads list, brk, actions */
+    struct linux_thread *threads;
+    struct linux_sigaction action[LINUX_NSIG + 1];
+    int exit_code;           /* exit_group */
+    _Atomic bool exiting;
+    bool vfork_child;        /* this struct is the copy a vfork child works on */
+};
+
+struct linux_sigqueue {
+    struct linux_sigqueue *next;
+    siginfo_t info;
+};
+
+struct linux_thread {
+    struct linux_process *proc;
+    struct linux_thread *prev, *next;
+    struct engine_thread *et;
+    struct cpu *cpu;
+    pid_t tid;
+    pthread_t host;
+
+    /* signals: owned by signal.c */
+    uint64_t sigmask;              /* guest's */
+    uint64_t saved_mask;           /* to restore after sigsuspend and the like */
+    bool restore_mask;
+    struct linux_altstack alt;
+    struct linux_sigqueue *queue;  /* taken from the host, not yet delivered; pushed by the host handler */
+    _Atomic uint64_t queued;       /* bits of the signals in the queue */
+    void *signal_private;
+
+    uint64_t clear_child_tid;      /* set_tid_address, CLONE_CHILD_CLEARTID */
+    uint64_t robust_list, robust_len;
+    uint64_t restart_nr, restart_arg[6]; /* the interrupted call, for restart */
+    struct { uint64_t nr, a[6]; } restart_block;
+    bool in_vfork_child;
+    bool dead;
+};
+
+/* The calling host thread's guest thread; NULL before the first. */
+struct linux_thread *linux_self(void);
+void linux_set_self(struct linux_thread *t);
+
+/* -- sys.c ------------------------------------------------------------------------------------------------- */
+enum linux_sys_flag {
+    SYS_BLOCKS = 1 << 0,  /* may wait: signals interrupt it */
+    SYS_PASS = 1 << 1,    /* layouts are the same: the checked arguments go straight to the host's call */
+    SYS_MEMMAP = 1 << 2,  /* changes the address space */
+    SYS_NORET = 1 << 3,
+    SYS_REFUSE = 1 << 4,  /* fails with ENOSYS as a kernel without it would */
+};
+/* Makes the system call the thread's registers ask for and stores the result; handles restart bookkeeping. */
+void linux_syscall(struct linux_thread *t);
+
+/*
+ * The only way handlers make a host call that may wait: returns the kernel's result (-errno), or -LINUX_ERESTARTSYS without
+ * making the call if a guest signal is deliverable.  No signal is lost between that check and the wait.  (signal.c)
+ */
+int64_t linux_wait_syscall(struct linux_thread *t, long nr, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5);
+/* A call that does not wait: raw, returns -errno, leaves errno alone. */
+int64_t linux_host_syscall(long nr, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5);
+
+/* Guest memory access from handlers: a fault gives false (EFAULT), never a crash.  (sys.c, through process_vm-like probing
+ * or a fixup in signal.c's fault handler.) */
+bool linux_copy_in(void *dst, uint64_t src, size_t n);
+bool linux_copy_out(uint64_t dst, const void *src, size_t n);
+/* A NUL-terminated guest string of at most cap-1 bytes: length, -EFAULT or -ENAMETOOLONG. */
+int64_t linux_copy_str(char *dst, uint64_t src, size_t cap);
+
+/* -- loader.c, exec.c, path.c, mm.c ------------------------------------------------------------------------ */
+/* Starts the process: loads `path` (a guest ELF or #! script), builds stack and registers of t. */
+BTV_NODISCARD enum btv_status linux_load(struct linux_thread *t, const char *path, char **argv, char **envp, struct btv_error *err);
+/* Guest path -> host path under -L rules; `out` holds PATH_MAX.  Returns 0 or -errno.
+ * follow: whether the last component's symbolic link is followed. dirfd is the guest's. */
+int linux_path(struct linux_thread *t, int dirfd, const char *guest, bool follow, char *out);
+/* The reverse, for getcwd, /proc/self/fd and maps: strips the root prefix in place. */
+void linux_path_to_guest(const struct linux_process *p, char *host);
+int64_t linux_execve(struct linux_thread *t, int dirfd, const char *guest_path, uint64_t argv, uint64_t envp, int flags);
+uint64_t linux_mm_map_internal(struct linux_process *p, uint64_t len, uint32_t prot, uint32_t flags); /* for stack, vdso; 0 on failure */
+/* A descriptor of btv's own: moved out of the guest's numbers and close-on-exec; hidden from the guest. */
+int linux_private_fd(int fd);
+bool linux_is_private_fd(int fd);
+
+/* -- signal.c, thread.c ------------------------------------------------------------------------------------ */
+void linux_signal_init(struct linux_process *p);        /* host handlers */
+void linux_signal_thread_init(struct linux_thread *t);  /* alternate host stack etc. */
+void linux_signal_thread_free(struct linux_thread *t);
+/* Delivers what is deliverable; called between system calls and on ENGINE_INTERRUPT. `in_syscall`: result just set may need restart. */
+void linux_signal_deliver(struct linux_thread *t);
+bool linux_signal_pending(const struct linux_thread *t);
+/* A synchronous guest exception becomes a signal with exact si_code and si_addr. */
+void linux_trap(struct linux_thread *t);
+/* A signal from btv itself to the current thread (SIGSEGV for a bad frame ...). */
+void linux_force_signal(struct linux_thread *t, const siginfo_t *info);
+BTV_NORETURN void linux_die_by_signal(int sig);
+void linux_signal_exec_reset(struct linux_process *p);
+
+struct linux_thread *linux_thread_new(struct linux_process *p);
+void linux_thread_free(struct linux_thread *t);
+/* The loop of a guest thread; returns when the thread has ended. */
+void linux_thread_loop(struct linux_thread *t);
+BTV_NORETURN void linux_exit_group(struct linux_process *p, int code);
+
+/* Runs a program: everything from options to the exit status (for cli/). Does not return on success. */
+enum btv_status linux_run(const struct linux_options *opt, const struct guest_isa *guest, const char *path, char **argv, char **envp, struct btv_error *err);
+
+#endif

@@ -1,0 +1,81 @@
+/*
+ * The engine: runs guest threads by interpreting cold code and emitting host code for the rest.
+ *
+ * It knows no guest and no operating system: guests come as struct guest_isa, memory as struct mem_space, and whatever
+ * a guest thread asks for (system call, exception) is returned to the caller, the personality.
+ */
+#ifndef BTV_RUN_ENGINE_H
+#define BTV_RUN_ENGINE_H
+
+#include <signal.h>
+
+#include "base/err.h"
+#include "guest/guest.h"
+#include "mem/mem.h"
+
+struct engine;
+struct engine_thread;
+
+/* Chaos switches and settings; zero means the default everywhere. */
+struct engine_config {
+    uint64_t cache_bytes;     /* bound of the code cache (--code-cache-mib); default 64 MiB */
+    unsigned hot_threshold;   /* executions before a block is translated; 0: default, 1: at once */
+    bool interpret_only;      /* --tier=interp */
+    bool check_exec;          /* --check=exec: every block also interpreted and compared */
+    bool no_chain;            /* chaos: leave to the dispatcher after every block */
+    unsigned max_insns;       /* chaos: guest instructions per block */
+    unsigned regs;            /* chaos: number of pinned registers, 0: all */
+    unsigned flush_every;     /* chaos: flush the cache after that many translations */
+    unsigned host_features;   /* mask of host CPU features to avoid */
+    bool perf_map;            /* write /tmp/perf-PID.map */
+};
+
+enum engine_stop {
+    ENGINE_SYSCALL,   /* slot pc is already past the instruction */
+    ENGINE_TRAP,      /* cpu->trap; slot pc is at the instruction */
+    ENGINE_INTERRUPT, /* engine_interrupt was called; slot pc is where to continue */
+    ENGINE_ERROR,     /* btv itself failed; engine_error() has the text */
+};
+
+BTV_NODISCARD enum btv_status engine_new(const struct engine_config *cfg, const struct guest_isa *guest, struct mem_space *mem, struct engine **out,
+                                         struct btv_error *err);
+void engine_free(struct engine *e);
+
+/* One per guest thread, created and run by the host thread that will own it. */
+BTV_NODISCARD enum btv_status engine_thread_new(struct engine *e, struct engine_thread **out);
+/* Not from inside engine_run. */
+void engine_thread_free(struct engine_thread *t);
+struct cpu *engine_cpu(struct engine_thread *t);
+
+/* Runs until something concerns the personality. */
+enum engine_stop engine_run(struct engine_thread *t);
+const struct btv_error *engine_error(const struct engine_thread *t);
+
+/* Makes engine_run of t return ENGINE_INTERRUPT soon.  Async-signal-safe, from any thread. */
+void engine_interrupt(struct engine_thread *t);
+
+/*
+ * To be called first by the host's handler for SIGSEGV, SIGBUS, SIGILL, SIGFPE and SIGTRAP, on the thread that
+ * faulted.  True: the fault belonged to guest code; *uc is changed so that engine_run returns ENGINE_TRAP.
+ * False: not ours.
+ */
+bool engine_host_fault(struct engine_thread *t, int sig, const siginfo_t *info, void *uc);
+
+/* Is the host pc of *uc in emitted code?  For reports. */
+bool engine_in_code(const struct engine *e, const void *uc);
+/* One line for crash reports: guest pc, block, tier, command that shows the block. */
+void engine_describe(struct engine_thread *t, struct str *s);
+
+/* Guest bytes [start, end) may have changed or lost their execute permission. */
+void engine_invalidate(struct engine *e, uint64_t start, uint64_t end);
+/* The guest's own "make my stores executable" without a range: revalidates code on writable or shared pages. */
+void engine_isync(struct engine *e);
+
+/* Around fork() in the forking thread.  After engine_fork_child, t is the only thread. */
+void engine_fork_prepare(struct engine *e);
+void engine_fork_parent(struct engine *e);
+void engine_fork_child(struct engine *e, struct engine_thread *t);
+
+void engine_print_stats(const struct engine *e, struct str *s);
+
+#endif
