@@ -289,7 +289,7 @@ static void check_full(void)
         struct x64_buf b = {.p = bytes, .cap = cap};
         for (unsigned k = 0; k < 7; k++)
             x64_ri(&b, X64_MOV_R_IMM, 8, X64_R9, 0); /* ten bytes */
-        CHECK(b.full && b.len == cap / 10 * 10 && bytes[cap] == 0xa5, "cap %zu: len %zu", cap, b.len);
+        CHECK(b.full && b.len == cap / 10 * 10 && bytes[b.len] == 0xa5, "cap %zu: len %zu", cap, b.len);
         size_t field = x64_jmp(&b, 0);
         if (b.full)
             x64_patch(&b, field, 0);

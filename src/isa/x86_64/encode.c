@@ -4,17 +4,17 @@
  *   legacy  [66] [F3|F2] [REX] [0F [38|3A]] opcode [ModRM [SIB] [disp8|disp32]] [immediate]
  *   VEX     C5 RvvvvLpp | C4 RXBmmmmm WvvvvLpp, then opcode and the same tail
  *
- * An instruction is put together where it belongs when 16 bytes are free, else on the side and copied if it fits: a full buffer
- * never holds part of an instruction.
+ * An instruction is put together where it belongs when there is room for the longest, else on the side and copied if it fits:
+ * a full buffer never holds part of an instruction, and bytes after `len` are never written.
  */
 #include "isa/x86_64/x64.h"
 
 #include <assert.h>
-#include <string.h>
 
+#include "base/pack.h"
 #include "isa/x86_64/row.h"
 
-enum { MAX_LEN = 16 };
+enum { MAX_LEN = 15 };
 
 /* The operands of one instruction, by field; unused ones are 0. */
 struct args {
@@ -26,9 +26,14 @@ struct args {
 
 static uint8_t *put_le(uint8_t *p, uint64_t v, unsigned bytes)
 {
-    for (unsigned i = 0; i < bytes; i++)
-        *p++ = (uint8_t)(v >> 8 * i);
-    return p;
+    switch (bytes) {
+    case 1: *p = (uint8_t)v; break;
+    case 2: store_u16(p, (uint16_t)v); break;
+    case 4: store_u32(p, (uint32_t)v); break;
+    case 8: store_u64(p, v); break;
+    default: break; /* no immediate, no displacement */
+    }
+    return p + bytes;
 }
 
 /* ModRM, SIB and displacement of a memory operand: the shortest form. */
@@ -108,7 +113,8 @@ static void put_raw(struct x64_buf *b, const void *bytes, size_t n)
     b->len += n;
 }
 
-static bool imm_fits(const struct x64_form *f, const struct x64_desc *d, int64_t imm, unsigned size)
+/* Only asserted. */
+BTV_UNUSED static bool imm_fits(const struct x64_form *f, const struct x64_desc *d, int64_t imm, unsigned size)
 {
     unsigned bits = f->imm_bytes * 8u;
     if (bits == 0 || bits == 64)
@@ -311,7 +317,7 @@ void x64_patch(struct x64_buf *b, size_t field, size_t target)
     if (b->full)
         return;
     assert(field + 4 <= b->len);
-    put_le(b->p + field, (uint32_t)(target - (field + 4)), 4);
+    store_u32(b->p + field, (uint32_t)(target - (field + 4)));
 }
 
 void x64_patch8(struct x64_buf *b, size_t field, size_t target)

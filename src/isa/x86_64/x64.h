@@ -66,14 +66,18 @@ struct x64_buf {
 /*
  * Emitters.  `size` is the operand size in bytes: 1, 2, 4 or 8 for integer rows (0x66 prefix and REX.W follow from it, and
  * REX for the byte registers spl, bpl, sil, dil); 4 or 8 for scalar FP rows that come in ss/sd forms where the
- * row says so, else 0.  In two-operand rows `reg` is the ModRM.reg operand and `rm` the ModRM.rm one, whatever the direction.
+ * row says so, else 0; a row with one size or none takes any.  In two-operand rows `reg` is the ModRM.reg operand and `rm` the
+ * ModRM.rm one, whatever the direction (blsr, blsi, blsmsk: `reg` is their vvvv).  Registers in the opcode (push, pop, bswap,
+ * mov r, imm) count as `rm`.  Implicit operands (cl, 1, rax) are not given.  An immediate that its field cannot hold is a bug of
+ * the caller (assert); where field and operand are equally wide, both the signed and the unsigned reading are accepted.
  */
 void x64_rr(struct x64_buf *b, enum x64_row row, int size, int reg, int rm);
 void x64_rm(struct x64_buf *b, enum x64_row row, int size, int reg, struct x64_mem m);
 /* One operand (not, neg, mul, push, jmp r/m, call r/m, ...): r/m only. */
 void x64_r(struct x64_buf *b, enum x64_row row, int size, int rm);
 void x64_m(struct x64_buf *b, enum x64_row row, int size, struct x64_mem m);
-/* With immediate: r/m, imm.  The row fixes the immediate's width (imm8, imm32, imm64 for mov). */
+/* With immediate: r/m, imm.  The row fixes the immediate's width (imm8, imm32, imm64 for mov).  Rows with an immediate alone (push,
+ * ret) ignore `rm`. */
 void x64_ri(struct x64_buf *b, enum x64_row row, int size, int rm, int64_t imm);
 void x64_mi(struct x64_buf *b, enum x64_row row, int size, struct x64_mem m, int64_t imm);
 /* reg, r/m, imm (imul, roundsd, pextr, shld, rorx ...). */
@@ -89,7 +93,7 @@ void x64_setcc(struct x64_buf *b, enum x64_cc cc, int rm);
 void x64_cmovcc(struct x64_buf *b, enum x64_cc cc, int size, int reg, int rm);
 
 /* Relative jumps with 32-bit displacement.  Each returns the offset of its displacement field, to be given to
- * x64_patch; `target` is an offset in the same buffer when already known, else 0 (patched later). */
+ * x64_patch; `target` is an offset in the same buffer when already known, else 0: patch later, as for a target at offset 0. */
 size_t x64_jcc(struct x64_buf *b, enum x64_cc cc, size_t target);
 size_t x64_jmp(struct x64_buf *b, size_t target);
 size_t x64_call(struct x64_buf *b, size_t target);
