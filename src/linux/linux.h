@@ -71,6 +71,7 @@ struct linux_abi {
     /* struct stat of the guest from the host's; the other structs that differ from the host's. */
     void (*put_stat)(void *guest, const void *host_stat /* struct stat */);
     unsigned stat_bytes;
+    unsigned min_sigstack;   /* AT_MINSIGSTKSZ; 0: not given */
     /* ISA-specific system calls (flush_icache, hwprobe, ...): false if nr is not one. */
     bool (*syscall)(struct linux_thread *t, uint64_t nr, const uint64_t a[6], int64_t *ret);
     /* elf core notes, ptrace layouts: later */
@@ -87,6 +88,9 @@ struct linux_options {
     const char *cpu;         /* --cpu string or NULL: everything */
     char **set_env;          /* -E NAME=VALUE, NULL-terminated, or NULL */
     const char *argv0;       /* -0 */
+    bool allow_native;       /* execve of a host program runs it */
+    const char *execfn;      /* AT_EXECFN if it is not the path: handed over by execve */
+    int exec_fd;             /* the program, already open (fexecve, binfmt_misc's AT_EXECFD), or -1 */
     struct engine_config engine;
 };
 
@@ -107,6 +111,8 @@ struct linux_process {
     uint64_t arg_start, arg_end, env_start, env_end, start_code, end_code, start_data, end_data, start_brk, brk, start_stack, entry;
     uint64_t vdso_addr;
     uint64_t stack_limit;    /* guest RLIMIT_STACK at exec */
+    uint64_t mmap_base;      /* mappings without an address are placed below it, top-down */
+    pthread_mutex_t mm_lock; /* one change of the address space at a time; see linux_mm_fork_prepare */
 
     pthread_mutex_t lock;    /* threads list, brk, actions */
     struct linux_thread *threads;
@@ -186,6 +192,13 @@ int linux_path(struct linux_thread *t, int dirfd, const char *guest, bool follow
 void linux_path_to_guest(const struct linux_process *p, char *host);
 int64_t linux_execve(struct linux_thread *t, int dirfd, const char *guest_path, uint64_t argv, uint64_t envp, int flags);
 uint64_t linux_mm_map_internal(struct linux_process *p, uint64_t len, uint32_t prot, uint32_t flags); /* for stack, vdso; 0 on failure */
+/* Chooses the guest's address range around btv's own memory and records btv's memory in it as MEM_HOST. */
+BTV_NODISCARD enum btv_status linux_mm_init(struct linux_process *p, struct btv_error *err);
+/* Around fork(): takes mm_lock and the lock of p->mem (instead of calling mem_fork_lock); released in parent and child. */
+void linux_mm_fork_prepare(struct linux_process *p);
+void linux_mm_fork_done(struct linux_process *p);
+/* mmap for btv's own callers (loader, shmat): the kernel's arguments, result an address or -errno. */
+int64_t linux_mm_mmap(struct linux_process *p, uint64_t addr, uint64_t len, int prot, int flags, int fd, uint64_t off);
 /* A descriptor of btv's own: moved out of the guest's numbers and close-on-exec; hidden from the guest. */
 int linux_private_fd(int fd);
 bool linux_is_private_fd(int fd);
@@ -202,7 +215,10 @@ void linux_trap(struct linux_thread *t);
 /* A signal from btv itself to the current thread (SIGSEGV for a bad frame ...). */
 void linux_force_signal(struct linux_thread *t, const siginfo_t *info);
 BTV_NORETURN void linux_die_by_signal(int sig);
+/* Just before the host's execve: dispositions and the calling thread's host mask become what the guest's are. */
 void linux_signal_exec_reset(struct linux_process *p);
+/* After that execve failed: everything as before the reset. */
+void linux_signal_exec_undo(struct linux_process *p);
 
 struct linux_thread *linux_thread_new(struct linux_process *p);
 void linux_thread_free(struct linux_thread *t);

@@ -20,6 +20,7 @@ enum mem_flag {
     MEM_HEAP = 1 << 3,      /* [heap], the brk area */
     MEM_VDSO = 1 << 4,      /* [vdso] */
     MEM_GROWSDOWN = 1 << 5,
+    MEM_HOST = 1 << 6,      /* btv's own memory: not the guest's to use, see or change; prot is 0 */
 };
 
 struct mem_region {
