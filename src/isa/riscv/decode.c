@@ -1,0 +1,145 @@
+/*
+ * Bits <-> struct insn, by the tables that tools/isagen.c made of the rows.
+ *
+ * Decoding walks a table-driven tree (no branches to mispredict but the loop), tests all fixed bits of the row it
+ * arrives at, and extracts the fields of the row's format.
+ */
+#include "isa/riscv/riscv.h"
+
+#include <string.h>
+
+struct linear_entry {
+    uint32_t mask, match;
+    uint16_t op;
+    uint8_t len;
+};
+
+/* `bits` bits of a field: at raw_lo in the encoding, at value_lo in the value. */
+struct piece {
+    uint8_t field, raw_lo, bits, value_lo;
+};
+
+struct format {
+    uint16_t first, count;
+};
+
+#include "isa/riscv/riscv_tab.h"
+
+static inline unsigned tree_row(uint32_t raw)
+{
+    uint32_t n = (raw & 3) == 3 ? ROOT32 : ROOT16;
+    while (!(n >> 31))
+        n = tree[(n >> 8) + (raw >> (n >> 3 & 31) & ((2u << (n & 7)) - 1))];
+    return n & 0xffff;
+}
+
+bool rv_decode(uint32_t raw, struct insn *out)
+{
+    unsigned len = rv_length(raw);
+    if (len == 2)
+        raw &= 0xffff;
+    *out = (struct insn){.len = (uint8_t)len, .raw = raw};
+    unsigned op = tree_row(raw);
+    const struct rv_row *r = &rv_rows[op];
+    if (BTV_UNLIKELY((raw & r->mask) != r->match || !op))
+        return false;
+    if (BTV_UNLIKELY(!extract_fields(r->fmt, raw, out)))
+        goto undefined;
+    out->op = (uint16_t)op;
+    return true;
+undefined:
+    *out = (struct insn){.len = (uint8_t)len, .raw = raw};
+    return false;
+}
+
+unsigned rv_decode_linear(uint32_t raw)
+{
+    unsigned len = rv_length(raw);
+    if (len == 2)
+        raw &= 0xffff;
+    for (size_t k = 0; k < ARRAY_LEN(linear); k++)
+        if (linear[k].len == len && (raw & linear[k].mask) == linear[k].match) {
+            struct insn in = {0};
+            return linear[k].op && extract_fields(rv_rows[linear[k].op].fmt, raw, &in) ? linear[k].op : 0;
+        }
+    return 0;
+}
+
+enum btv_status rv_encode(const struct insn *in, uint32_t *raw)
+{
+    if (in->op == 0 || in->op >= RV_OP_COUNT)
+        return BTV_INVALID;
+    const struct rv_row *r = &rv_rows[in->op];
+    uint32_t bits = r->match;
+    for (unsigned k = 0; k < formats[r->fmt].count; k++) {
+        const struct piece *p = &pieces[formats[r->fmt].first + k];
+        bits |= (field_value(p->field, in) >> p->value_lo & ((UINT32_C(1) << p->bits) - 1)) << p->raw_lo;
+    }
+    /* An operand out of range shows as a different value on the way back, a reserved combination as another row. */
+    struct insn back;
+    if (!rv_decode(bits, &back) || back.op != in->op || back.imm != in->imm || back.rd != in->rd || back.rs1 != in->rs1 ||
+        back.rs2 != in->rs2 || back.rs3 != in->rs3 || back.rm != in->rm || back.csr != in->csr || back.aq != in->aq || back.rl != in->rl)
+        return BTV_INVALID;
+    *raw = bits;
+    return BTV_OK;
+}
+
+static unsigned field_index(char letter)
+{
+    unsigned k = 0;
+    while (k < rv_nfields && rv_fields[k].letter != letter)
+        k++;
+    return k;
+}
+
+int64_t rv_get_field(const struct insn *in, char letter)
+{
+    unsigned k = field_index(letter);
+    uint32_t v = field_value(k, in);
+    if (rv_fields[k].kind == RV_ISET)
+        return v >> (letter == 'p' ? 4 : 0) & 15;
+    return rv_fields[k].is_signed ? (int64_t)(int32_t)v : (int64_t)v;
+}
+
+void rv_set_field(struct insn *in, char letter, int64_t value)
+{
+    switch (letter) {
+    case 'p': in->csr = (uint16_t)((in->csr & ~0xf0) | (value & 15) << 4); return;
+    case 'q': in->csr = (uint16_t)((in->csr & ~0x0f) | (value & 15)); return;
+    case 'm': in->csr = (uint16_t)((in->csr & ~0xf00) | (value & 15) << 8); return;
+    default: set_field_value(field_index(letter), in, value); return;
+    }
+}
+
+/* -- extensions -------------------------------------------------------------------------------------------- */
+
+/* Orders the multi-letter names alphabetically by repeated minimum: the list is short and made once. */
+void rv_isa_string(struct str *s)
+{
+    str_adds(s, "rv64");
+    for (unsigned k = 0; k < RV_EXT_COUNT; k++)
+        if (rv_exts[k].in_isa && !rv_exts[k].name[1])
+            str_adds(s, rv_exts[k].name);
+    const char *last = "";
+    for (;;) {
+        const char *next = NULL;
+        for (unsigned k = 0; k < RV_EXT_COUNT; k++) {
+            const char *n = rv_exts[k].name;
+            if (rv_exts[k].in_isa && n[1] && strcmp(n, last) > 0 && (!next || strcmp(n, next) < 0))
+                next = n;
+        }
+        if (!next)
+            return;
+        str_add(s, "_%s", next);
+        last = next;
+    }
+}
+
+uint64_t rv_hwprobe_ima_ext_0(void)
+{
+    uint64_t bits = 0;
+    for (unsigned k = 0; k < RV_EXT_COUNT; k++)
+        if (rv_exts[k].hwprobe >= 0)
+            bits |= UINT64_C(1) << rv_exts[k].hwprobe;
+    return bits;
+}

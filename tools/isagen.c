@@ -1,0 +1,509 @@
+/*
+ * Build-time generator: RISC-V rows in, decoder tables out.
+ *
+ *   isagen header FILE   enum of rows and the members that field letters name
+ *   isagen tables FILE   rows, encoding pieces, decode tree, linear table, field extraction; included by decode.c
+ *   isagen doc FILE      docs/ref/riscv-instructions.md
+ *
+ * The rows are compiled into this program (src/isa/riscv/exts.def includes them all).  It rejects rows whose bits
+ * column is malformed and overlaps of rows that "more fixed bits win" does not decide.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct field {
+    char letter;
+    const char *member, *kind, *form, *doc;
+    uint8_t vbit[32]; /* value bit of the letter's k-th bit, most significant first */
+    unsigned nbits;
+    uint32_t ones; /* value bits that are always one */
+};
+
+struct row {
+    const char *name, *bits, *operands, *semantics, *doc; /* name NULL: reserved */
+    unsigned ext;
+    unsigned op; /* 0: reserved */
+    unsigned width;
+    uint32_t mask, match;
+    unsigned fmt;
+};
+
+struct ext {
+    const char *name, *version, *in_isa, *doc;
+    int hwprobe;
+};
+
+#define FIELD(letter_, member_, kind_, form_, doc_) {.letter = #letter_[0], .member = #member_, .kind = #kind_, .form = form_, .doc = doc_},
+static struct field fields[] = {
+#include "isa/riscv/fields.def"
+};
+#undef FIELD
+
+enum ext_index {
+#define EXT(name, version, in_isa, hwprobe, doc) EXT_##name,
+#include "isa/riscv/exts.def"
+    EXT_COUNT
+};
+
+static const struct ext exts[] = {
+#define EXT(name, version, in_isa, hwprobe, doc) {#name, version, #in_isa, doc, hwprobe},
+#include "isa/riscv/exts.def"
+};
+
+/* EXT rows become markers so that the rows after one belong to it. */
+static struct row rows[] = {
+#define EXT(name, version, in_isa, hwprobe, doc) {.ext = EXT_##name, .op = ~0u},
+#define INSN(name_, bits_, operands_, semantics_, doc_) {#name_, bits_, operands_, #semantics_, doc_, 0, 1, 0, 0, 0, 0},
+#define RESERVED(bits_, doc_) {NULL, bits_, "", "", doc_, 0, 0, 0, 0, 0, 0},
+#include "isa/riscv/exts.def"
+};
+
+enum { NFIELDS = sizeof fields / sizeof fields[0], MAX_ROWS = sizeof rows / sizeof rows[0], MAX_FMTS = 128, MAX_PIECES = 512, MAX_NODES = 16384 };
+
+static unsigned nrows;
+static FILE *out;
+
+static void fail(const char *what, const char *where)
+{
+    fprintf(stderr, "isagen: %s: %s\n", what, where);
+    exit(1);
+}
+
+/* -- reading the columns ----------------------------------------------------------------------------------- */
+
+static void parse_form(struct field *f)
+{
+    for (const char *p = f->form; *p;) {
+        bool one = *p == '+';
+        p += one;
+        char *end;
+        unsigned hi = (unsigned)strtoul(p, &end, 10), lo = hi;
+        if (end == p)
+            fail("bad form", f->form);
+        p = end;
+        if (*p == ':') {
+            lo = (unsigned)strtoul(p + 1, &end, 10);
+            p = end;
+        }
+        if (hi > 31 || lo > hi)
+            fail("bad form", f->form);
+        if (one)
+            f->ones |= 1u << hi;
+        for (unsigned b = hi + 1; !one && b-- > lo;)
+            f->vbit[f->nbits++] = (uint8_t)b;
+        while (*p == ' ')
+            p++;
+    }
+}
+
+static struct field *field_of(char letter)
+{
+    for (unsigned k = 0; k < NFIELDS; k++)
+        if (fields[k].letter == letter)
+            return &fields[k];
+    return NULL;
+}
+
+/* The bits column without blanks; its length is the width of the encoding. */
+static unsigned squeeze(const struct row *r, char line[33])
+{
+    unsigned n = 0;
+    for (const char *p = r->bits; *p; p++) {
+        if (*p == ' ')
+            continue;
+        if (n == 32)
+            fail("more than 32 bits", r->bits);
+        line[n++] = *p;
+    }
+    line[n] = 0;
+    if (n != 16 && n != 32)
+        fail("not 16 or 32 bits", r->bits);
+    return n;
+}
+
+static void parse_bits(struct row *r)
+{
+    char line[33];
+    r->width = squeeze(r, line);
+    unsigned count[NFIELDS] = {0};
+    for (unsigned k = 0; k < r->width; k++) {
+        uint32_t bit = 1u << (r->width - 1 - k);
+        if (line[k] == '0' || line[k] == '1') {
+            r->mask |= bit;
+            r->match |= line[k] == '1' ? bit : 0;
+        } else if (line[k] != '-') {
+            struct field *f = field_of(line[k]);
+            if (!f)
+                fail("letter without a field", r->bits);
+            count[f - fields]++;
+        }
+    }
+    for (unsigned k = 0; k < NFIELDS; k++)
+        if (count[k] && count[k] != fields[k].nbits)
+            fail("a field has the wrong number of bits", r->bits);
+    if ((r->match & 3) != 3 ? r->width != 16 : r->width != 32)
+        fail("low bits contradict the length", r->bits);
+}
+
+/* Every overlap must be decided: one row inside the other, or a third row that is exactly the overlap. */
+static void check_overlaps(void)
+{
+    for (unsigned i = 0; i < nrows; i++)
+        for (unsigned j = i + 1; j < nrows; j++) {
+            const struct row *a = &rows[i], *b = &rows[j];
+            uint32_t both = a->mask & b->mask, any = a->mask | b->mask;
+            if (a->width != b->width || (a->match & both) != (b->match & both))
+                continue;
+            if (a->mask != b->mask && (both == a->mask || both == b->mask))
+                continue;
+            bool decided = false;
+            for (unsigned k = 0; k < nrows && a->mask != b->mask; k++)
+                decided |= rows[k].mask == any && rows[k].match == (a->match | b->match);
+            if (!decided) {
+                fprintf(stderr, "isagen: rows overlap: %s\n", a->bits);
+                fail("and", b->bits);
+            }
+        }
+}
+
+/* -- formats: the distinct sets of fields and their places ------------------------------------------------- */
+
+struct piece {
+    uint8_t field, raw_lo, bits, value_lo;
+};
+
+static struct {
+    char shape[33]; /* bits column with the fixed bits blanked */
+    unsigned first, count;
+} fmts[MAX_FMTS];
+static struct piece pieces[MAX_PIECES];
+static unsigned nfmts, npieces;
+
+static void add_pieces(const char *shape, unsigned width)
+{
+    unsigned seen[NFIELDS] = {0};
+    unsigned first = npieces;
+    for (unsigned k = 0; k < width; k++) {
+        struct field *f = field_of(shape[k]);
+        if (!f)
+            continue;
+        unsigned fi = (unsigned)(f - fields), v = f->vbit[seen[fi]++], raw = width - 1 - k;
+        struct piece *last = npieces > first ? &pieces[npieces - 1] : NULL;
+        if (last && last->field == fi && last->raw_lo == raw + 1 && last->value_lo == v + 1) {
+            last->raw_lo--;
+            last->value_lo--;
+            last->bits++;
+        } else if (npieces == MAX_PIECES) {
+            fail("too many pieces", shape);
+        } else {
+            pieces[npieces++] = (struct piece){(uint8_t)fi, (uint8_t)raw, 1, (uint8_t)v};
+        }
+    }
+}
+
+static void assign_format(struct row *r)
+{
+    char shape[33];
+    squeeze(r, shape);
+    for (char *p = shape; *p; p++)
+        if (*p == '0' || *p == '1')
+            *p = '-';
+    for (r->fmt = 0; r->fmt < nfmts; r->fmt++)
+        if (!strcmp(fmts[r->fmt].shape, shape))
+            return;
+    if (nfmts == MAX_FMTS)
+        fail("too many formats", r->bits);
+    memcpy(fmts[nfmts].shape, shape, sizeof shape);
+    fmts[nfmts].first = npieces;
+    add_pieces(shape, r->width);
+    fmts[nfmts].count = npieces - fmts[nfmts].first;
+    nfmts++;
+}
+
+/* -- the decode tree --------------------------------------------------------------------------------------- */
+
+/*
+ * A node is one word.   leaf:   1 << 31 | row number
+ *                       inner:  base << 8 | shift << 3 | bits - 1; child k, the value of those bits, is node base + k
+ */
+static uint32_t nodes[MAX_NODES];
+static unsigned nnodes, depth_max;
+
+struct span {
+    unsigned lo, bits;
+};
+
+/* The run of undecided bits that most candidates fix; among those the longest, at most five bits of it. */
+static struct span choose_bits(const struct row *const *cand, unsigned n, uint32_t known)
+{
+    struct span best = {0, 0};
+    unsigned best_count = 0;
+    for (unsigned lo = 0; lo < 32;) {
+        unsigned hi = lo + 1, count = 0;
+        for (unsigned c = 0; c < n; c++)
+            count += cand[c]->mask >> lo & 1;
+        bool usable = count && !(known >> lo & 1);
+        for (; usable && hi < 32 && !(known >> hi & 1); hi++) {
+            bool same = true;
+            for (unsigned c = 0; c < n; c++)
+                same &= (cand[c]->mask >> lo & 1) == (cand[c]->mask >> hi & 1);
+            if (!same)
+                break;
+        }
+        if (usable && (count > best_count || (count == best_count && hi - lo > best.bits))) {
+            best = (struct span){lo, hi - lo};
+            best_count = count;
+        }
+        lo = hi;
+    }
+    if (best.bits > 5)
+        best.bits = 5;
+    return best;
+}
+
+static uint32_t build_tree(const struct row *const *cand, unsigned n, uint32_t known, unsigned depth)
+{
+    struct span s = choose_bits(cand, n, known);
+    if (depth > depth_max)
+        depth_max = depth;
+    if (n <= 1 || !s.bits) { /* nothing left to tell the rest apart: most fixed bits */
+        const struct row *best = NULL;
+        for (unsigned c = 0; c < n; c++)
+            if (!best || __builtin_popcount(cand[c]->mask) > __builtin_popcount(best->mask))
+                best = cand[c];
+        return UINT32_C(1) << 31 | (best ? best->op : 0);
+    }
+    unsigned base = nnodes, width = 1u << s.bits;
+    nnodes += width;
+    if (nnodes > MAX_NODES)
+        fail("decode tree too large", "raise MAX_NODES");
+    for (unsigned v = 0; v < width; v++) {
+        const struct row *sub[MAX_ROWS];
+        unsigned m = 0;
+        uint32_t bits = (width - 1) << s.lo;
+        for (unsigned c = 0; c < n; c++)
+            if (((v << s.lo) & cand[c]->mask & bits) == (cand[c]->match & bits) || !(cand[c]->mask & bits))
+                sub[m++] = cand[c];
+        nodes[base + v] = build_tree(sub, m, known | bits, depth + 1);
+    }
+    return (uint32_t)base << 8 | s.lo << 3 | (s.bits - 1);
+}
+
+static uint32_t tree_of_width(unsigned width)
+{
+    const struct row *cand[MAX_ROWS];
+    unsigned n = 0;
+    for (unsigned k = 0; k < nrows; k++)
+        if (rows[k].width == width)
+            cand[n++] = &rows[k];
+    return build_tree(cand, n, width == 32 ? 3 : 0, 0);
+}
+
+/* -- output ------------------------------------------------------------------------------------------------ */
+
+static void put_mnemonic(const char *name)
+{
+    for (; *name; name++)
+        fputc(*name == '_' ? '.' : *name, out);
+}
+
+static void write_header(void)
+{
+    fprintf(out, "/* Generated by tools/isagen.c from src/isa/riscv/exts.def. */\n#ifndef BTV_RISCV_GEN_H\n#define BTV_RISCV_GEN_H\n\n");
+    fprintf(out, "enum rv_op {\n    RV_undefined,\n");
+    for (unsigned k = 0; k < nrows; k++)
+        if (rows[k].op)
+            fprintf(out, "    RV_%s,\n", rows[k].name);
+    fprintf(out, "    RV_OP_COUNT\n};\n\nenum rv_ext_index {\n");
+    for (unsigned k = 0; k < EXT_COUNT; k++)
+        fprintf(out, "    RV_EXT_%s,\n", exts[k].name);
+    fprintf(out, "    RV_EXT_COUNT\n};\n\n/* What a field letter names in an instruction `in`. */\n");
+    for (unsigned k = 0; k < NFIELDS; k++)
+        fprintf(out, "#define RVF_%c in->%s\n", fields[k].letter, fields[k].member);
+    fprintf(out, "\n#endif\n");
+}
+
+static bool is_signed(const struct field *f)
+{
+    return !strcmp(f->kind, "SIGNED") || !strcmp(f->kind, "UPPER") || !strcmp(f->kind, "PCREL");
+}
+
+/* Statements that fill the member of field fi from raw. */
+static void write_extract(unsigned fmt, unsigned fi)
+{
+    const struct field *f = &fields[fi];
+    char expr[512] = "";
+    unsigned top = 0;
+    for (unsigned k = 0; k < fmts[fmt].count; k++) {
+        const struct piece *p = &pieces[fmts[fmt].first + k];
+        if (p->field != fi)
+            continue;
+        char part[80];
+        snprintf(part, sizeof part, p->value_lo ? "%s(raw >> %u & 0x%xu) << %u" : "%s(raw >> %u & 0x%xu)", *expr ? " | " : "", p->raw_lo,
+                 (1u << p->bits) - 1, p->value_lo);
+        strcat(expr, part);
+        if (p->value_lo + p->bits - 1u > top)
+            top = p->value_lo + p->bits - 1u;
+    }
+    if (f->ones)
+        snprintf(expr + strlen(expr), 24, " | 0x%xu", f->ones);
+    if (is_signed(f))
+        fprintf(out, "        in->%s = (int64_t)(int32_t)((%s) << %u) >> %u;\n", f->member, expr, 31 - top, 31 - top);
+    else if (!strcmp(f->member, "imm"))
+        fprintf(out, "        in->imm = (int64_t)(%s);\n", expr);
+    else if (!strcmp(f->member, "csr"))
+        fprintf(out, "        in->csr |= (uint16_t)(%s);\n", expr);
+    else
+        fprintf(out, "        in->%s = (uint8_t)(%s);\n", f->member, expr);
+}
+
+static void write_extraction(void)
+{
+    fprintf(out, "\n/* Fills the fields of format fmt from raw; false: a field's value is no encoding. */\n"
+                 "static inline bool extract_fields(unsigned fmt, uint32_t raw, struct insn *in)\n{\n    switch (fmt) {\n");
+    for (unsigned f = 0; f < nfmts; f++) {
+        bool rm = false;
+        fprintf(out, "    case %u: /* %s */\n", f, fmts[f].shape);
+        for (unsigned fi = 0; fi < NFIELDS; fi++)
+            if (strchr(fmts[f].shape, fields[fi].letter)) {
+                write_extract(f, fi);
+                rm |= !strcmp(fields[fi].kind, "RM");
+            }
+        fprintf(out, rm ? "        return in->rm != 5 && in->rm != 6;\n" : "        return true;\n");
+    }
+    fprintf(out, "    }\n    return false;\n}\n");
+}
+
+static int more_fixed_bits(const void *a, const void *b)
+{
+    const struct row *x = *(const struct row *const *)a, *y = *(const struct row *const *)b;
+    int d = __builtin_popcount(y->mask) - __builtin_popcount(x->mask);
+    return d ? d : (x > y) - (x < y);
+}
+
+static void write_linear(void)
+{
+    const struct row *order[MAX_ROWS];
+    for (unsigned k = 0; k < nrows; k++)
+        order[k] = &rows[k];
+    qsort(order, nrows, sizeof order[0], more_fixed_bits);
+    fprintf(out, "\n/* All rows, most fixed bits first: the first that matches is meant. */\nstatic const struct linear_entry linear[] = {\n");
+    for (unsigned k = 0; k < nrows; k++)
+        fprintf(out, "    {0x%08x, 0x%08x, %u, %u}, /* %s */\n", order[k]->mask, order[k]->match, order[k]->op, order[k]->width / 8,
+                order[k]->name ? order[k]->name : "reserved");
+    fprintf(out, "};\n");
+}
+
+static void write_tables(void)
+{
+    uint32_t root16 = tree_of_width(16), root32 = tree_of_width(32);
+    fprintf(out, "/* Generated by tools/isagen.c from src/isa/riscv/exts.def. */\n\n");
+    fprintf(out, "const struct rv_row rv_rows[RV_OP_COUNT] = {\n");
+    for (unsigned k = 0; k < nrows; k++) {
+        const struct row *r = &rows[k];
+        if (!r->op)
+            continue;
+        fprintf(out, "    [%u] = {0x%08x, 0x%08x, %u, %u, %u, \"", r->op, r->mask, r->match, r->fmt, r->width / 8, r->ext);
+        put_mnemonic(r->name);
+        fprintf(out, "\", \"%s\", \"%s\", \"%s\", \"%s\"},\n", r->bits, r->operands, r->semantics, r->doc);
+    }
+    fprintf(out, "};\n\nconst struct rv_ext rv_exts[RV_EXT_COUNT] = {\n");
+    for (unsigned k = 0; k < EXT_COUNT; k++)
+        fprintf(out, "    {\"%s\", \"%s\", \"%s\", %d, %s},\n", exts[k].name, exts[k].version, exts[k].doc, exts[k].hwprobe,
+                strcmp(exts[k].in_isa, "ISA") ? "false" : "true");
+    fprintf(out, "};\n\nconst struct rv_field rv_fields[] = {\n");
+    for (unsigned k = 0; k < NFIELDS; k++)
+        fprintf(out, "    {'%c', RV_%s, 0x%x, %s, \"%s\"},\n", fields[k].letter, fields[k].kind, fields[k].ones,
+                is_signed(&fields[k]) ? "true" : "false", fields[k].doc);
+    fprintf(out, "};\nconst unsigned rv_nfields = %u;\n\nstatic const struct piece pieces[] = {\n", (unsigned)NFIELDS);
+    for (unsigned k = 0; k < npieces; k++)
+        fprintf(out, "    {%u, %u, %u, %u},\n", pieces[k].field, pieces[k].raw_lo, pieces[k].bits, pieces[k].value_lo);
+    fprintf(out, "};\n\n/* First piece and number of pieces of each format. */\nstatic const struct format formats[] = {\n");
+    for (unsigned k = 0; k < nfmts; k++)
+        fprintf(out, "    {%u, %u}, /* %s */\n", fmts[k].first, fmts[k].count, fmts[k].shape);
+    fprintf(out, "};\n\n/* Value of a field as bits. */\nstatic uint32_t field_value(unsigned field, const struct insn *in)\n{\n    switch (field) {\n");
+    for (unsigned k = 0; k < NFIELDS; k++)
+        fprintf(out, "    case %u: return (uint32_t)in->%s;\n", k, fields[k].member);
+    fprintf(out, "    }\n    return 0;\n}\n\nstatic void set_field_value(unsigned field, struct insn *in, int64_t v)\n{\n    switch (field) {\n");
+    for (unsigned k = 0; k < NFIELDS; k++)
+        fprintf(out, "    case %u: in->%s = (typeof(in->%s))v; return;\n", k, fields[k].member, fields[k].member);
+    fprintf(out, "    }\n}\n\n/* Depth %u. */\nenum { ROOT16 = 0x%x, ROOT32 = 0x%x };\nstatic const uint32_t tree[%u] = {", depth_max,
+            root16, root32, nnodes);
+    for (unsigned k = 0; k < nnodes; k++)
+        fprintf(out, "%s0x%x,", k % 8 ? " " : "\n    ", nodes[k]);
+    fprintf(out, "\n};\n");
+    write_extraction();
+    write_linear();
+}
+
+static void write_doc(void)
+{
+    fprintf(out, "# RISC-V instructions\n\nGenerated by `tools/isagen.c` from `src/isa/riscv/*.def`; do not edit. %u instructions. `btv explain riscv NAME`\n"
+                 "prints one of these rows. In the encoding a letter is a bit of an operand field (last table), `0` and `1` are fixed.\n"
+                 "The words of the meaning column are those of `src/guest/riscv/sem.h`.\n\n",
+            rows[nrows - 1].op ? rows[nrows - 1].op : 0);
+    for (unsigned e = 0; e < EXT_COUNT; e++) {
+        fprintf(out, "## %s %s\n\n%s.\n\n", exts[e].name, exts[e].version, exts[e].doc);
+        bool any = false;
+        for (unsigned k = 0; k < nrows; k++) {
+            const struct row *r = &rows[k];
+            if (r->ext != e)
+                continue;
+            if (!any)
+                fprintf(out, "| Instruction | Encoding | Meaning | |\n|---|---|---|---|\n");
+            any = true;
+            fprintf(out, "| `");
+            if (r->op)
+                put_mnemonic(r->name);
+            else
+                fprintf(out, "(reserved)");
+            fprintf(out, "%s%s` | `%s` | %s%s%s | %s |\n", *r->operands ? " " : "", r->operands, r->bits, r->op ? "`" : "", r->semantics,
+                    r->op ? "`" : "", r->doc);
+        }
+        if (any)
+            fputc('\n', out);
+    }
+    fprintf(out, "## Operand fields\n\n| Letter | Member | Kind | Value bits | |\n|---|---|---|---|---|\n");
+    for (unsigned k = 0; k < NFIELDS; k++)
+        fprintf(out, "| `%c` | %s | %s | %s | %s |\n", fields[k].letter, fields[k].member, fields[k].kind, fields[k].form, fields[k].doc);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc != 3)
+        fail("usage", "isagen header|tables|doc FILE");
+    for (unsigned k = 0; k < NFIELDS; k++)
+        parse_form(&fields[k]);
+    unsigned ext = 0, op = 0;
+    for (unsigned k = 0; k < MAX_ROWS; k++) {
+        if (rows[k].op == ~0u) {
+            ext = rows[k].ext;
+            continue;
+        }
+        struct row r = rows[k];
+        r.ext = ext;
+        r.op = r.op ? ++op : 0;
+        parse_bits(&r);
+        if (r.op)
+            assign_format(&r);
+        rows[nrows++] = r;
+    }
+    check_overlaps();
+    out = fopen(argv[2], "w");
+    if (!out)
+        fail("cannot write", argv[2]);
+    if (!strcmp(argv[1], "header"))
+        write_header();
+    else if (!strcmp(argv[1], "tables"))
+        write_tables();
+    else if (!strcmp(argv[1], "doc"))
+        write_doc();
+    else
+        fail("unknown mode", argv[1]);
+    if (fclose(out))
+        fail("cannot write", argv[2]);
+    return 0;
+}
