@@ -67,7 +67,7 @@ static void print_edge(struct str *s, const struct ir_func *f, const struct ir_e
     str_add(s, "b%u", e->to->id);
     for (uint32_t k = 0; k < e->to->nparams; k++) {
         str_adds(s, k ? ", " : "(");
-        print_value(s, f, e->args[k], IR_VOID);
+        print_value(s, f, e->args ? e->args[k] : 0, IR_VOID);
     }
     if (e->to->nparams)
         str_adds(s, ")");
