@@ -36,6 +36,7 @@
 
 struct linux_process;
 struct linux_thread;
+struct linux_shm_attach;
 
 /* Kernel's struct sigaction of 64-bit generic ABIs (riscv64, arm64): no restorer. */
 struct linux_sigaction {
@@ -72,12 +73,21 @@ struct linux_abi {
     void (*put_stat)(void *guest, const void *host_stat /* struct stat */);
     unsigned stat_bytes;
     unsigned min_sigstack;   /* AT_MINSIGSTKSZ; 0: not given */
+    unsigned syscall_bytes;  /* length of the system-call instruction: restarting means pc - syscall_bytes */
     /* ISA-specific system calls (flush_icache, hwprobe, ...): false if nr is not one. */
     bool (*syscall)(struct linux_thread *t, uint64_t nr, const uint64_t a[6], int64_t *ret);
+    /* An instruction at pc that only the vDSO may use: executes it, or false. NULL: there are none. */
+    bool (*emulate)(struct linux_thread *t);
     /* elf core notes, ptrace layouts: later */
 };
 extern const struct linux_abi linux_abi_riscv64;
 const struct linux_abi *linux_abi_for(const struct guest_isa *g);
+
+/* A limit that is kept for the guest instead of being the host's (misc.c). */
+struct linux_rlimit {
+    uint64_t cur, max;
+    bool set;
+};
 
 struct linux_options {
     const char *root;        /* -L, or NULL */
@@ -86,11 +96,10 @@ struct linux_options {
     bool stats;
     bool show_emulator;      /* do not hide btv in /proc */
     const char *cpu;         /* --cpu string or NULL: everything */
-    char **set_env;          /* -E NAME=VALUE, NULL-terminated, or NULL */
-    const char *argv0;       /* -0 */
     bool allow_native;       /* execve of a host program runs it */
     const char *execfn;      /* AT_EXECFN if it is not the path: handed over by execve */
-    int exec_fd;             /* the program, already open (fexecve, binfmt_misc's AT_EXECFD), or -1 */
+    int exec_fd;             /* the program, already open (fexecve, binfmt_misc's AT_EXECFD), or -1; linux_load takes it */
+    bool keep_argv0;         /* AT_FLAGS has AT_FLAGS_PRESERVE_ARGV0: binfmt_misc's flag P */
     struct engine_config engine;
 };
 
@@ -110,8 +119,10 @@ struct linux_process {
     uint64_t auxv_addr, auxv_bytes; /* copy for /proc/self/auxv, in guest memory */
     uint64_t arg_start, arg_end, env_start, env_end, start_code, end_code, start_data, end_data, start_brk, brk, start_stack, entry;
     uint64_t vdso_addr;
+    struct linux_rlimit rlimit[16]; /* by RLIMIT_ number; under lock */
     uint64_t stack_limit;    /* guest RLIMIT_STACK at exec */
     uint64_t mmap_base;      /* mappings without an address are placed below it, top-down */
+    struct linux_shm_attach *shm; /* mm.c's list of attached System V segments */
     pthread_mutex_t mm_lock; /* one change of the address space at a time; see linux_mm_fork_prepare */
 
     pthread_mutex_t lock;    /* threads list, brk, actions */
@@ -148,7 +159,9 @@ struct linux_thread {
     uint64_t robust_list, robust_len;
     uint64_t restart_nr, restart_arg[6]; /* the interrupted call, for restart */
     struct { uint64_t nr, a[6]; } restart_block;
-    bool in_vfork_child;
+    bool in_vfork_child;           /* on a stack of its own in memory shared with the parent: thread.c */
+    bool host_pthread;             /* runs on a pthread that linux_thread_loop returns to; else the loop ends with exit(2) */
+    int exit_code;                 /* of exit(2) */
     bool dead;
 };
 
@@ -163,6 +176,7 @@ enum linux_sys_flag {
     SYS_MEMMAP = 1 << 2,  /* changes the address space */
     SYS_NORET = 1 << 3,
     SYS_REFUSE = 1 << 4,  /* fails with ENOSYS as a kernel without it would */
+    SYS_NOHAND = 1 << 5,  /* with BLOCKS: once a handler has run the call fails with EINTR, SA_RESTART or not */
 };
 /* Makes the system call the thread's registers ask for and stores the result; handles restart bookkeeping. */
 void linux_syscall(struct linux_thread *t);
@@ -217,8 +231,6 @@ void linux_force_signal(struct linux_thread *t, const siginfo_t *info);
 BTV_NORETURN void linux_die_by_signal(int sig);
 /* Just before the host's execve: dispositions and the calling thread's host mask become what the guest's are. */
 void linux_signal_exec_reset(struct linux_process *p);
-/* After that execve failed: everything as before the reset. */
-void linux_signal_exec_undo(struct linux_process *p);
 
 struct linux_thread *linux_thread_new(struct linux_process *p);
 void linux_thread_free(struct linux_thread *t);

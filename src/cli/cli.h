@@ -1,0 +1,21 @@
+/*
+ * What the commands share.  Only this layer prints, exits, reads the environment or parses arguments.
+ */
+#ifndef BTV_CLI_CLI_H
+#define BTV_CLI_CLI_H
+
+#include "base/err.h"
+
+#define BTV_VERSION_TEXT "0.1.0"
+
+/* Exit statuses, as shells use them. */
+enum { CLI_USAGE = 2, CLI_CANNOT_RUN = 126, CLI_NOT_FOUND = 127 };
+
+#define CMD(name, arguments, text) int cmd_##name(int argc, char **argv);
+#include "cli/cmd.def"
+#undef CMD
+
+/* "PROGRAM: text", one line on the standard error. */
+void cli_error(const char *program, const char *fmt, ...) BTV_PRINTF(2, 3);
+
+#endif

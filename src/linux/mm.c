@@ -1,0 +1,460 @@
+/*
+ * The guest's address space: its range, mapping and unmapping, brk, System V shared memory.  (mremap, mprotect,
+ * madvise: mmap.c.)
+ *
+ * Invariants:
+ *   - p->mem says what the guest has mapped, with the guest's protection; the host's mappings have the same extent, but no
+ *     PROT_EXEC, and PROT_READ wherever the guest may execute.
+ *   - btv's own memory lies above mem_high, or is recorded as MEM_HOST; no guest request reaches it: MAP_FIXED onto it fails
+ *     with ENOMEM, munmap skips it, everything else sees a hole there.
+ *   - Changes are serialised by mm_lock.  Where code was, p->mem changes first, then the engine forgets its translations,
+ *     then the host's mapping changes: nobody fetches from a page that is going away.
+ */
+#include "linux/mm.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ipc.h>
+#include <sys/mman.h>
+#include <sys/shm.h>
+#include <sys/statfs.h>
+#include <sys/statvfs.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "linux/loader.h"
+#include "linux/sys.h"
+
+#define RANGE_LOW 0x1000ull
+#define RANGE_HIGH 0x7e0000000000ull
+#define GIB (1ull << 30)
+#define HOST_ROOM (256 * GIB)       /* for btv's own mappings, which grow down from the probe */
+#define HOST_BRK_ROOM (64 * GIB)    /* for btv's own heap */
+#define LEGACY_BELOW 0x400000000000ull /* a new host mapping below this: the host maps bottom-up */
+#define HUGE_PAGE (2ull << 20)
+#define PLACE_TRIES 64
+
+/* -- the guest's range ------------------------------------------------------------------------------------- */
+
+struct maps_line {
+    uint64_t start, end;
+    bool heap;
+};
+
+/* All of /proc/self/maps; NULL on failure.  The caller frees it. */
+static struct maps_line *read_maps(unsigned *n)
+{
+    FILE *f = fopen("/proc/self/maps", "re");
+    struct maps_line *v = NULL;
+    char line[512];
+    unsigned cap = 0;
+    *n = 0;
+    while (f && fgets(line, sizeof line, f)) {
+        unsigned long long start, end;
+        if (sscanf(line, "%llx-%llx", &start, &end) != 2)
+            continue; /* the rest of an overlong line */
+        if (*n == cap) {
+            cap = cap ? cap * 2 : 64;
+            struct maps_line *grown = realloc(v, cap * sizeof *v);
+            if (!grown)
+                break;
+            v = grown;
+        }
+        v[(*n)++] = (struct maps_line){start, end, strstr(line, "[heap]") != NULL};
+    }
+    if (f)
+        fclose(f);
+    return v;
+}
+
+/* Highest address of the guest's range, from where the host puts btv's next mapping. */
+static uint64_t choose_high(const struct maps_line *v, unsigned n)
+{
+    void *probe = mmap(NULL, GUEST_PAGE_SIZE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    uint64_t at = probe == MAP_FAILED ? RANGE_HIGH : (uint64_t)(uintptr_t)probe, high;
+    if (probe != MAP_FAILED)
+        munmap(probe, GUEST_PAGE_SIZE);
+    if (at < LEGACY_BELOW) {
+        /* Bottom-up (unlimited stack, ADDR_COMPAT_LAYOUT): the guest gets what is below. */
+        for (unsigned i = 0; i < n; i++)
+            if (v[i].start > 1024 * GIB && v[i].start < at)
+                at = v[i].start;
+        high = ALIGN_DOWN(at, GIB);
+    } else {
+        high = ALIGN_DOWN(at, GIB) - HOST_ROOM;
+    }
+    return high < RANGE_HIGH ? high : RANGE_HIGH;
+}
+
+enum btv_status linux_mm_init(struct linux_process *p, struct btv_error *err)
+{
+    unsigned n;
+    struct maps_line *v = read_maps(&n);
+    if (!v)
+        return err_host(err, errno, "/proc/self/maps: cannot be read; mount /proc");
+    uint64_t high = choose_high(v, n);
+    enum btv_status st = mem_new(RANGE_LOW, high, &p->mem);
+    for (unsigned i = 0; i < n && st == BTV_OK; i++) {
+        uint64_t end = v[i].end, next = i + 1 < n ? v[i + 1].start : high;
+        if (v[i].heap) /* it grows */
+            end = next - end < HOST_BRK_ROOM ? next : end + HOST_BRK_ROOM;
+        if (v[i].start >= high)
+            break;
+        st = mem_set(p->mem, v[i].start, end < high ? end : high, 0, MEM_HOST);
+    }
+    free(v);
+    p->mmap_base = high;
+    pthread_mutex_init(&p->mm_lock, NULL);
+    return st == BTV_OK ? st : err_set(err, st, "address space: out of memory");
+}
+
+void linux_mm_fork_prepare(struct linux_process *p)
+{
+    pthread_mutex_lock(&p->mm_lock);
+    mem_fork_lock(p->mem);
+}
+
+void linux_mm_fork_done(struct linux_process *p)
+{
+    mem_fork_unlock(p->mem);
+    pthread_mutex_unlock(&p->mm_lock);
+}
+
+/* -- questions --------------------------------------------------------------------------------------------- */
+
+bool mm_next_piece(struct linux_process *p, uint64_t at, uint64_t limit, uint64_t *start, uint64_t *end)
+{
+    struct mem_region r;
+    uint64_t stop = at;
+    while (stop < limit && mem_find(p->mem, stop, &r) && r.start < limit) {
+        if (!(r.flags & MEM_HOST)) {
+            stop = r.end;
+            continue;
+        }
+        if (r.start > at) { /* ends before btv's memory */
+            *start = at;
+            *end = r.start;
+            return true;
+        }
+        at = stop = r.end;
+    }
+    *start = at;
+    *end = limit;
+    return at < limit;
+}
+
+/* Has a region of [start, end) one of these flags or protections? */
+static bool has(struct linux_process *p, uint64_t start, uint64_t end, uint32_t flags, uint32_t prot)
+{
+    struct mem_region r;
+    for (uint64_t at = start; at < end && mem_find(p->mem, at, &r) && r.start < end; at = r.end)
+        if ((r.flags & flags) || (r.prot & prot))
+            return true;
+    return false;
+}
+
+bool mm_has_host(struct linux_process *p, uint64_t start, uint64_t end)
+{
+    return has(p, start, end, MEM_HOST, 0);
+}
+
+bool mm_has_code(struct linux_process *p, uint64_t start, uint64_t end)
+{
+    return has(p, start, end, 0, MEM_X);
+}
+
+bool mm_has_any(struct linux_process *p, uint64_t start, uint64_t end)
+{
+    struct mem_region r;
+    return mem_find(p->mem, start, &r) && r.start < end;
+}
+
+int mm_host_prot(uint32_t prot)
+{
+    return (int)(prot & (MEM_R | MEM_W)) | (prot & MEM_X ? PROT_READ : 0);
+}
+
+uint64_t mm_place(struct linux_process *p, uint64_t hint, uint64_t len, uint64_t align, uint64_t below)
+{
+    if (hint) {
+        if (hint < RANGE_LOW)
+            hint = RANGE_LOW;
+        hint = ALIGN_DOWN(hint, GUEST_PAGE_SIZE);
+        if (!(hint & (align - 1)) && hint < mem_high(p->mem) && len <= mem_high(p->mem) - hint && !mm_has_any(p, hint, hint + len))
+            return hint;
+    }
+    uint64_t at = mem_find_free(p->mem, len, align, below);
+    if (!at && align > GUEST_PAGE_SIZE)
+        at = mem_find_free(p->mem, len, GUEST_PAGE_SIZE, below);
+    return at ? at : mem_find_free(p->mem, len, GUEST_PAGE_SIZE, mem_high(p->mem));
+}
+
+/* -- mmap, munmap ------------------------------------------------------------------------------------------ */
+
+static bool on_noexec_mount(int fd)
+{
+    struct statfs s;
+    return !fstatfs(fd, &s) && (s.f_flags & ST_NOEXEC);
+}
+
+/* The host's part of mmap at a chosen address. */
+static int64_t host_map(uint64_t at, uint64_t len, int prot, int flags, int fd, uint64_t off)
+{
+    return linux_host_syscall(SYS_mmap, at, len, (uint64_t)mm_host_prot((uint32_t)prot), (uint64_t)flags, (uint64_t)fd, off);
+}
+
+/* Alignment that serves the host best, as the kernel chooses it. */
+static uint64_t map_align(uint64_t len, int flags)
+{
+    if (flags & MAP_HUGETLB) {
+        unsigned bits = ((unsigned)flags >> MAP_HUGE_SHIFT) & MAP_HUGE_MASK;
+        return bits >= GUEST_PAGE_BITS && bits < 40 ? 1ull << bits : HUGE_PAGE;
+    }
+    return (flags & MAP_ANONYMOUS) && len >= HUGE_PAGE && !(len & (HUGE_PAGE - 1)) ? HUGE_PAGE : GUEST_PAGE_SIZE;
+}
+
+/* With mm_lock held; len is whole pages. */
+static int64_t map_locked(struct linux_process *p, uint64_t addr, uint64_t len, int prot, int flags, int fd, uint64_t off)
+{
+    int host_flags = flags & ~(MAP_FIXED | MAP_FIXED_NOREPLACE);
+    int64_t r;
+    bool code = false;
+    if (flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)) {
+        if (len > mem_high(p->mem) || addr > mem_high(p->mem) - len)
+            return -ENOMEM;
+        if (addr & ~GUEST_PAGE_MASK)
+            return -EINVAL;
+        if (addr < mem_low(p->mem))
+            return -EPERM; /* as vm.mmap_min_addr */
+        if ((flags & MAP_FIXED_NOREPLACE) && mm_has_any(p, addr, addr + len))
+            return -EEXIST;
+        if (mm_has_host(p, addr, addr + len))
+            return -ENOMEM;
+        code = mm_has_code(p, addr, addr + len);
+        r = host_map(addr, len, prot, host_flags | (flags & MAP_FIXED_NOREPLACE ? MAP_FIXED_NOREPLACE : MAP_FIXED), fd, off);
+    } else {
+        /* NOREPLACE, because memory may be there that p->mem does not know (a MAP_GROWSDOWN area that grew). */
+        uint64_t below = p->mmap_base;
+        r = -ENOMEM;
+        for (unsigned tries = 0; tries < PLACE_TRIES; tries++) {
+            addr = mm_place(p, tries ? 0 : addr, len, map_align(len, flags), below);
+            if (!addr)
+                return -ENOMEM;
+            r = host_map(addr, len, prot, host_flags | MAP_FIXED_NOREPLACE, fd, off);
+            if (r != -EEXIST)
+                break;
+            below = addr;
+        }
+    }
+    if (r < 0)
+        return r == -EEXIST && !(flags & MAP_FIXED_NOREPLACE) ? -ENOMEM : r;
+    bool shared = (flags & MAP_TYPE) == MAP_SHARED || (flags & MAP_TYPE) == MAP_SHARED_VALIDATE;
+    uint32_t kind = (shared ? MEM_SHARED : 0) | (flags & MAP_ANONYMOUS ? 0 : MEM_FILE) | (flags & MAP_GROWSDOWN ? MEM_GROWSDOWN : 0);
+    if (mem_set(p->mem, addr, addr + len, (uint32_t)prot & 7, kind) != BTV_OK) {
+        munmap(mem_host(addr), len);
+        return -ENOMEM;
+    }
+    if (code)
+        engine_invalidate(p->engine, addr, addr + len);
+    return (int64_t)addr;
+}
+
+int64_t linux_mm_mmap(struct linux_process *p, uint64_t addr, uint64_t len, int prot, int flags, int fd, uint64_t off)
+{
+    if (off & ~GUEST_PAGE_MASK)
+        return -EINVAL;
+    if (!(flags & MAP_ANONYMOUS)) {
+        if (fcntl(fd, F_GETFD) < 0)
+            return -EBADF;
+        if ((prot & PROT_EXEC) && on_noexec_mount(fd))
+            return -EPERM;
+    }
+    if (!len)
+        return -EINVAL;
+    uint64_t unit = flags & MAP_HUGETLB ? map_align(len, flags) : GUEST_PAGE_SIZE;
+    if (len > UINT64_MAX - unit)
+        return -ENOMEM;
+    len = ALIGN_UP(len, unit);
+    if (off + len < off)
+        return -EOVERFLOW;
+    pthread_mutex_lock(&p->mm_lock);
+    int64_t r = map_locked(p, addr, len, prot, flags, fd, off);
+    pthread_mutex_unlock(&p->mm_lock);
+    return r;
+}
+
+uint64_t linux_mm_map_internal(struct linux_process *p, uint64_t len, uint32_t prot, uint32_t flags)
+{
+    int64_t r = linux_mm_mmap(p, 0, len, (int)prot, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (r < 0)
+        return 0;
+    uint64_t at = (uint64_t)r;
+    if (flags && mem_set(p->mem, at, at + ALIGN_UP(len, GUEST_PAGE_SIZE), prot, flags) != BTV_OK)
+        return 0;
+    return at;
+}
+
+int64_t linux_sys_mmap(struct linux_thread *t, const uint64_t a[6])
+{
+    int flags = (int)a[3], fd = (int)a[4];
+    if (t->proc->abi->generic_table)
+        flags &= ~0x40; /* MAP_32BIT of x86: no flag elsewhere */
+    if (!(flags & MAP_ANONYMOUS) && linux_is_private_fd(fd))
+        return -EBADF;
+    return linux_mm_mmap(t->proc, a[0], a[1], (int)a[2], flags, fd, a[5]);
+}
+
+int64_t mm_unmap(struct linux_process *p, uint64_t start, uint64_t end)
+{
+    uint64_t from, to, at = start;
+    while (mm_next_piece(p, at, end, &from, &to)) {
+        bool code = mm_has_code(p, from, to);
+        if (code) {
+            if (mem_clear(p->mem, from, to) != BTV_OK)
+                return -ENOMEM;
+            engine_invalidate(p->engine, from, to);
+        }
+        int64_t r = linux_host_syscall(SYS_munmap, from, to - from, 0, 0, 0, 0);
+        if (r < 0)
+            return r;
+        if (!code && mem_clear(p->mem, from, to) != BTV_OK)
+            return -ENOMEM;
+        at = to;
+    }
+    return 0;
+}
+
+int64_t linux_sys_munmap(struct linux_thread *t, const uint64_t a[6])
+{
+    struct linux_process *p = t->proc;
+    uint64_t start = a[0], len = a[1];
+    if ((start & ~GUEST_PAGE_MASK) || start > mem_high(p->mem) || len > mem_high(p->mem) - start || !len)
+        return -EINVAL;
+    uint64_t end = start + ALIGN_UP(len, GUEST_PAGE_SIZE);
+    if (start < mem_low(p->mem))
+        start = mem_low(p->mem);
+    if (start >= end)
+        return 0;
+    pthread_mutex_lock(&p->mm_lock);
+    int64_t r = mm_unmap(p, start, end);
+    pthread_mutex_unlock(&p->mm_lock);
+    return r;
+}
+
+/* -- brk --------------------------------------------------------------------------------------------------- */
+
+int64_t linux_sys_brk(struct linux_thread *t, const uint64_t a[6])
+{
+    struct linux_process *p = t->proc;
+    pthread_mutex_lock(&p->mm_lock);
+    uint64_t want = a[0], old = ALIGN_UP(p->brk, GUEST_PAGE_SIZE);
+    if (want < p->start_brk || want > mem_high(p->mem))
+        goto out;
+    uint64_t end = ALIGN_UP(want, GUEST_PAGE_SIZE);
+    if (end < old) {
+        if (mm_unmap(p, end, old) == 0)
+            p->brk = want;
+    } else if (end == old) {
+        p->brk = want;
+    } else if (!mm_has_any(p, old, end + GUEST_PAGE_SIZE > mem_high(p->mem) ? end : end + GUEST_PAGE_SIZE)) {
+        int64_t r = host_map(old, end - old, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+        if (r >= 0 && mem_set(p->mem, old, end, MEM_R | MEM_W, MEM_HEAP) == BTV_OK)
+            p->brk = want;
+    }
+out:
+    want = p->brk;
+    pthread_mutex_unlock(&p->mm_lock);
+    return (int64_t)want;
+}
+
+/* -- System V shared memory -------------------------------------------------------------------------------- */
+
+struct linux_shm_attach {
+    struct linux_shm_attach *next;
+    uint64_t start, end;
+};
+
+/* Where to attach len bytes; an address or -errno. */
+static int64_t shm_place(struct linux_process *p, uint64_t addr, uint64_t len, int flags)
+{
+    if (!addr) {
+        uint64_t at = flags & SHM_REMAP ? 0 : mm_place(p, 0, len, GUEST_PAGE_SIZE, p->mmap_base);
+        return at ? (int64_t)at : flags & SHM_REMAP ? -EINVAL : -ENOMEM;
+    }
+    if (addr & ~GUEST_PAGE_MASK) {
+        if (!(flags & SHM_RND))
+            return -EINVAL;
+        addr = ALIGN_DOWN(addr, GUEST_PAGE_SIZE);
+        if (!addr)
+            return -EINVAL;
+    }
+    if (addr < mem_low(p->mem) || addr > mem_high(p->mem) || len > mem_high(p->mem) - addr || mm_has_host(p, addr, addr + len))
+        return -EINVAL;
+    if (!(flags & SHM_REMAP) && mm_has_any(p, addr, addr + len))
+        return -EINVAL;
+    return (int64_t)addr;
+}
+
+int64_t linux_sys_shmat(struct linux_thread *t, const uint64_t a[6])
+{
+    struct linux_process *p = t->proc;
+    int id = (int)a[0], flags = (int)a[2];
+    struct shmid_ds ds;
+    if (shmctl(id, IPC_STAT, &ds))
+        return -errno;
+    uint64_t len = ALIGN_UP((uint64_t)ds.shm_segsz, GUEST_PAGE_SIZE);
+    struct linux_shm_attach *entry = malloc(sizeof *entry);
+    if (!entry)
+        return -ENOMEM;
+    pthread_mutex_lock(&p->mm_lock);
+    int64_t r = shm_place(p, a[1], len, flags);
+    if (r < 0)
+        goto out;
+    uint64_t at = (uint64_t)r;
+    bool code = mm_has_code(p, at, at + len);
+    r = linux_host_syscall(SYS_shmat, (uint64_t)id, at, (uint64_t)(flags & ~(SHM_EXEC | SHM_RND)), 0, 0, 0);
+    if (r < 0)
+        goto out;
+    uint32_t prot = MEM_R | (flags & SHM_RDONLY ? 0 : MEM_W) | (flags & SHM_EXEC ? MEM_X : 0);
+    if (mem_set(p->mem, at, at + len, prot, MEM_SHARED | MEM_FILE) != BTV_OK) {
+        shmdt(mem_host(at));
+        r = -ENOMEM;
+        goto out;
+    }
+    if (code)
+        engine_invalidate(p->engine, at, at + len);
+    *entry = (struct linux_shm_attach){p->shm, at, at + len};
+    p->shm = entry;
+    entry = NULL;
+out:
+    pthread_mutex_unlock(&p->mm_lock);
+    free(entry);
+    return r;
+}
+
+int64_t linux_sys_shmdt(struct linux_thread *t, const uint64_t a[6])
+{
+    struct linux_process *p = t->proc;
+    int64_t r = -EINVAL;
+    pthread_mutex_lock(&p->mm_lock);
+    for (struct linux_shm_attach **link = &p->shm; *link; link = &(*link)->next) {
+        struct linux_shm_attach *s = *link;
+        if (s->start != a[0])
+            continue;
+        r = linux_host_syscall(SYS_shmdt, a[0], 0, 0, 0, 0, 0);
+        if (r == 0) {
+            if (mm_has_code(p, s->start, s->end))
+                engine_invalidate(p->engine, s->start, s->end);
+            if (mem_clear(p->mem, s->start, s->end) != BTV_OK)
+                r = -ENOMEM;
+        }
+        *link = s->next;
+        free(s);
+        break;
+    }
+    pthread_mutex_unlock(&p->mm_lock);
+    return r;
+}

@@ -1,0 +1,23 @@
+/*
+ * Internal to mm.c and mmap.c: what they share of the guest's address space.
+ */
+#ifndef BTV_LINUX_MM_H
+#define BTV_LINUX_MM_H
+
+#include "linux/linux.h"
+
+/* The largest piece [*start, *end) of [at, end) without btv's own memory; false when there is none. */
+bool mm_next_piece(struct linux_process *p, uint64_t at, uint64_t limit, uint64_t *start, uint64_t *end);
+/* Does btv's own memory, or anything, lie in [start, end)? */
+bool mm_has_host(struct linux_process *p, uint64_t start, uint64_t end);
+bool mm_has_any(struct linux_process *p, uint64_t start, uint64_t end);
+/* Is guest code in [start, end)? */
+bool mm_has_code(struct linux_process *p, uint64_t start, uint64_t end);
+/* What the host may know of a guest's protection: never executable, executable means readable. */
+int mm_host_prot(uint32_t prot);
+/* A free place for len bytes as the kernel would choose it; 0: none. */
+uint64_t mm_place(struct linux_process *p, uint64_t hint, uint64_t len, uint64_t align, uint64_t below);
+/* munmap with mm_lock held. */
+int64_t mm_unmap(struct linux_process *p, uint64_t start, uint64_t end);
+
+#endif

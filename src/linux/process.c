@@ -1,0 +1,122 @@
+/*
+ * A process from options to its end, and btv's own descriptors.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "linux/loader.h"
+#include "linux/sys.h"
+
+/* -- btv's own descriptors --------------------------------------------------------------------------------- */
+
+#define PRIVATE_FDS 32
+
+/* The descriptor table belongs to the host process, not to a struct linux_process (a vfork child has a copy of that), so
+ * its record is a process-wide one.  Entries are only added: btv keeps its descriptors. */
+static _Atomic int private_fds[PRIVATE_FDS];
+static _Atomic unsigned nprivate;
+
+/* A duplicate above the numbers that programs use. */
+static int dup_high(int fd)
+{
+    struct rlimit old, wide;
+    int r = fcntl(fd, F_DUPFD_CLOEXEC, LINUX_PRIVATE_FD_MIN);
+    if (r >= 0 || errno != EINVAL || getrlimit(RLIMIT_NOFILE, &old))
+        return r;
+    /* The soft limit is in the way; it only matters while a descriptor is made. */
+    wide = old;
+    wide.rlim_cur = old.rlim_max < LINUX_PRIVATE_FD_MIN + 4 * PRIVATE_FDS ? old.rlim_max : LINUX_PRIVATE_FD_MIN + 4 * PRIVATE_FDS;
+    if (wide.rlim_cur > old.rlim_cur && !setrlimit(RLIMIT_NOFILE, &wide)) {
+        r = fcntl(fd, F_DUPFD_CLOEXEC, LINUX_PRIVATE_FD_MIN);
+        setrlimit(RLIMIT_NOFILE, &old);
+    }
+    if (r < 0)
+        r = fcntl(fd, F_DUPFD_CLOEXEC, (int)(old.rlim_cur > PRIVATE_FDS ? old.rlim_cur - PRIVATE_FDS : 0));
+    return r;
+}
+
+int linux_private_fd(int fd)
+{
+    if (fd < 0 || nprivate >= PRIVATE_FDS)
+        return fd;
+    int high = fd >= LINUX_PRIVATE_FD_MIN ? fd : dup_high(fd);
+    if (high < 0) {
+        high = fd;
+        fcntl(fd, F_SETFD, FD_CLOEXEC);
+    } else if (high != fd) {
+        close(fd);
+    }
+    private_fds[nprivate] = high;
+    nprivate++;
+    return high;
+}
+
+bool linux_is_private_fd(int fd)
+{
+    for (unsigned i = 0; i < nprivate; i++)
+        if (private_fds[i] == fd)
+            return true;
+    return false;
+}
+
+/* -- process ----------------------------------------------------------------------------------------------- */
+
+/* Every guest's Linux ABI of this build. */
+static const struct linux_abi *const abis[] = {&linux_abi_riscv64};
+
+const struct linux_abi *linux_abi_for(const struct guest_isa *g)
+{
+    for (unsigned i = 0; i < ARRAY_LEN(abis); i++)
+        if (abis[i]->guest == g)
+            return abis[i];
+    return NULL;
+}
+
+static enum btv_status process_new(const struct linux_options *opt, const struct guest_isa *guest, struct linux_process **out, struct btv_error *err)
+{
+    struct linux_process *p = calloc(1, sizeof *p);
+    if (!p)
+        return err_set(err, BTV_NOMEM, "process: out of memory");
+    p->opt = *opt;
+    p->abi = linux_abi_for(guest);
+    p->exe_fd = -1;
+    pthread_mutex_init(&p->lock, NULL);
+    if (!p->abi) {
+        free(p);
+        return err_set(err, BTV_NOTIMPL, "%s: this build has no Linux processes for this instruction set", guest->name);
+    }
+    p->self_fd = linux_private_fd(open("/proc/self/exe", O_PATH | O_CLOEXEC));
+    if (opt->strace && opt->strace_fd > STDERR_FILENO)
+        p->opt.strace_fd = linux_private_fd(opt->strace_fd);
+    enum btv_status st = linux_mm_init(p, err);
+    if (st == BTV_OK)
+        st = engine_new(&p->opt.engine, guest, p->mem, &p->engine, err);
+    if (st == BTV_OK)
+        *out = p;
+    else
+        free(p); /* the caller ends; nothing else is worth undoing */
+    return st;
+}
+
+enum btv_status linux_run(const struct linux_options *opt, const struct guest_isa *guest, const char *path, char **argv, char **envp, struct btv_error *err)
+{
+    struct linux_process *p = NULL;
+    enum btv_status st = process_new(opt, guest, &p, err);
+    if (st != BTV_OK)
+        return st;
+    linux_signal_init(p);
+    struct linux_thread *t = linux_thread_new(p);
+    if (!t)
+        return err_set(err, BTV_NOMEM, "process: cannot make its first thread; check free memory and `ulimit -v`");
+    st = linux_load(t, path, argv, envp, err);
+    if (st != BTV_OK)
+        return st;
+    proc_publish(p);
+    linux_thread_loop(t);
+    return BTV_OK;
+}
