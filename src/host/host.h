@@ -1,0 +1,133 @@
+/*
+ * What a host processor supplies: IR functions in, relocatable machine code out.
+ *
+ * Emitted code is immutable and position-independent but for a short list of relocations: references to link records,
+ * to the common stubs, and to itself.  It follows one convention:
+ *
+ *   - a fixed register points to struct cpu; a fixed set of host registers ("pins") holds the most used guest slots
+ *     all the time; every other slot lives in struct cpu.  At each guest instruction boundary every slot is in its home,
+ *     so that code can be left, entered, interrupted and inspected there without bookkeeping;
+ *   - it is entered through enter() and left through stubs which return an exit kind to the caller of enter();
+ *   - a block ends in jumps through link records, plain data that the engine fills in: linking two blocks never
+ *     writes to code;
+ *   - anything rare or awkward is a "bail": the block is left before the guest instruction had any effect and the engine
+ *     interprets that instruction.
+ */
+#ifndef BTV_HOST_HOST_H
+#define BTV_HOST_HOST_H
+
+#include "base/err.h"
+#include "ir/ir.h"
+
+/* Why emitted code came back. */
+enum host_exit {
+    HOST_EXIT_LINK,      /* cpu->exit_link: an unlinked direct exit */
+    HOST_EXIT_INDIRECT,  /* cpu->exit_value: guest pc not in the jump table */
+    HOST_EXIT_SYSCALL,   /* cpu->exit_value: guest pc after the call */
+    HOST_EXIT_ISYNC,     /* cpu->exit_value: guest pc to continue at */
+    HOST_EXIT_BAIL,      /* cpu->exit_value: guest pc of an instruction to interpret */
+    HOST_EXIT_INTERRUPT, /* cpu->exit_value: guest pc to continue at; cpu->pending was set */
+    HOST_EXIT_TRAP,      /* cpu->trap; cpu->exit_value: guest pc */
+    HOST_EXIT_COUNT
+};
+
+/*
+ * One direct exit of one block.  Lives in writable memory within 2 GiB of the code.  `target` is read by emitted code;
+ * the engine swaps it between `stub` (unlinked) and the entry of the block for `pc`.
+ */
+struct host_link {
+    void *_Atomic target;
+    void *stub;
+    uint64_t pc;
+    struct block *from, *to;         /* engine's */
+    struct host_link *next_in, *prev_in; /* engine's: list of links into `to` */
+};
+
+enum host_reloc_kind {
+    HOST_RELOC_LINK,  /* 32-bit pc-relative field: &link[index].target */
+    HOST_RELOC_STUB,  /* 32-bit pc-relative field: stub number `index` */
+};
+
+struct host_reloc {
+    uint32_t offset; /* of the field in the code */
+    uint16_t kind, index;
+};
+
+/* Where each guest instruction starts in the code; ordered by offset. */
+struct host_mark {
+    uint32_t offset;
+    uint32_t pc_delta; /* guest pc = entry pc + (int32_t)pc_delta */
+};
+
+#define HOST_MAX_LINKS 24
+
+struct host_code {
+    uint8_t *bytes; /* in the arena given to emit */
+    uint32_t len;
+    uint32_t hot_len; /* the rest is cold paths */
+    struct host_reloc *reloc;
+    unsigned nreloc;
+    struct host_mark *mark;
+    unsigned nmarks;
+    unsigned nlinks;
+    uint64_t link_pc[HOST_MAX_LINKS];
+    uint32_t link_stub[HOST_MAX_LINKS]; /* offset of the unlinked exit of each link */
+};
+
+/* Fixed while an engine lives: which slot sits in which register, and what may be used. */
+struct host_config {
+    unsigned features;  /* host-specific mask of what emitted code may use */
+    uint8_t npin_int, npin_fp;
+    uint8_t pin_int[16], pin_fp[16]; /* slot numbers, in the order of the host's own register list */
+    int8_t reg_of_slot[CPU_SLOTS];   /* index into the pins (fp ones from 16 on), -1: in memory */
+    bool no_self_loop;               /* chaos and check: leave through the dispatcher at every block end */
+};
+
+struct host_stub {
+    uint32_t offset; /* in the stub code */
+};
+
+#define HOST_MAX_STUBS 24
+
+/* The code every block shares: entry, exits, constants.  Emitted once per engine. */
+struct host_stubs {
+    uint8_t *bytes;
+    uint32_t len;
+    uint32_t offset[HOST_MAX_STUBS]; /* by the host's own stub numbers */
+    uint32_t enter;                  /* enum host_exit enter(struct cpu *, void *code), C calling convention */
+    uint32_t fault;                  /* where a fault handler resumes: returns HOST_EXIT_TRAP */
+};
+
+struct host_isa {
+    const char *name;
+    unsigned (*features)(void); /* of this machine */
+    unsigned max_pin_int, max_pin_fp;
+    /* Names of features for --stats and docs; feature bit i -> name or NULL. */
+    const char *(*feature_name)(unsigned bit);
+    enum btv_status (*stubs)(struct arena *a, const struct host_config *cfg, struct host_stubs *out);
+    /* f must have passed the verifier. BTV_NOMEM; BTV_LIMIT when the block is too large (lift fewer instructions). */
+    enum btv_status (*emit)(struct arena *a, const struct host_config *cfg, struct ir_func *f, struct host_code *out);
+    /* Prepares cpu->host_fp from cpu->fp before enter(); false: the rounding mode needs the interpreter. */
+    bool (*fp_enter)(struct cpu *cpu);
+    /* Folds the host's sticky flags back into cpu->fp.flags after enter(). */
+    void (*fp_leave)(struct cpu *cpu);
+    /* In a host signal handler whose context lies in a block's code: copies the pins to their slots. */
+    void (*save_context)(const struct host_config *cfg, struct cpu *cpu, const void *ucontext);
+    /* Host pc of a signal context; and redirecting it to `pc`. */
+    uint64_t (*context_pc)(const void *ucontext);
+    void (*context_set_pc)(void *ucontext, uint64_t pc);
+    /* Does this context fault on the shadow return stack's guard?  Then resets the stack and returns true (resume). */
+    bool (*return_stack_fault)(struct cpu *cpu, void *ucontext, uint64_t addr);
+    /* One line of disassembly; its length in bytes. */
+    unsigned (*disasm)(struct str *s, const uint8_t *p, size_t len, uint64_t pc);
+};
+
+extern const struct host_isa host_x64;
+
+/* Fills cfg's pins from the guest's lists; max_pins 0: as many as the host has. */
+void host_config_init(struct host_config *cfg, const struct host_isa *h, const uint8_t *pin_int, unsigned nint, const uint8_t *pin_fp, unsigned nfp,
+                      unsigned max_pins);
+
+#define HOST_RETURN_STACK_BYTES (64 * 1024)
+
+#endif

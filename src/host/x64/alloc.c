@@ -1,0 +1,367 @@
+/*
+ * Where values are: registers, guest slots in memory, spill cells, constants.
+ *
+ * One forward pass, no intervals: every value carries the number of uses left (counted by emit.c), so a register may
+ * be taken as soon as its value is dead or also lies somewhere else.  Invariant: a pin always holds the current
+ * value of its slot, except between the definition of a value that is about to be PUT there and that PUT, with
+ * nothing in between that could leave the block.
+ */
+#include "host/x64/em.h"
+
+const uint8_t em_pin_int[EM_PINS_INT] = {X64_RBX, X64_RSI, X64_RDI, X64_R8, X64_R9, X64_R10, X64_R11, X64_R12, X64_R13, X64_R14, X64_R15};
+
+int em_pin(const struct em *e, unsigned slot)
+{
+    int p = slot < CPU_SLOTS ? e->cfg->reg_of_slot[slot] : -1;
+    return p < 0 ? -1 : p < EM_XMM ? em_pin_int[p] : p;
+}
+
+bool em_const(struct em *e, uint32_t v, uint64_t *bits)
+{
+    v = em_rep(e, v);
+    if (e->val[v].kind != VAL_CONST)
+        return false;
+    *bits = e->f->def[v]->imm;
+    return true;
+}
+
+void em_load_imm(struct em *e, int reg, uint64_t imm)
+{
+    if (imm == 0)
+        x64_rr(&e->b, X64_XOR_R_RM, 4, reg, reg);
+    else if (imm <= UINT32_MAX)
+        x64_ri(&e->b, X64_MOV_R_IMM, 4, reg, (int64_t)imm);
+    else if ((int64_t)imm >= INT32_MIN && (int64_t)imm < 0)
+        x64_ri(&e->b, X64_MOV_RM_IMM32, 8, reg, (int64_t)imm);
+    else
+        x64_ri(&e->b, X64_MOV_R_IMM, 8, reg, (int64_t)imm);
+}
+
+static struct x64_mem spill_cell(int i)
+{
+    return em_cpu(offsetof(struct cpu, spill) + (size_t)i * 8);
+}
+
+static void move(struct em *e, int dst, int src)
+{
+    if (dst == src)
+        return;
+    if (dst >= EM_XMM)
+        x64_rr(&e->b, X64_MOVAPS_X_XM, 0, dst - EM_XMM, src - EM_XMM);
+    else
+        x64_rr(&e->b, X64_MOV_R_RM, 8, dst, src);
+}
+
+static void load(struct em *e, int dst, struct x64_mem m)
+{
+    if (dst >= EM_XMM)
+        x64_rm(&e->b, X64_MOVQ_X_XM, 0, dst - EM_XMM, m);
+    else
+        x64_rm(&e->b, X64_MOV_R_RM, 8, dst, m);
+}
+
+static void store(struct em *e, struct x64_mem m, int src)
+{
+    if (src >= EM_XMM)
+        x64_rm(&e->b, X64_MOVQ_XM_X, 0, src - EM_XMM, m);
+    else
+        x64_rm(&e->b, X64_MOV_RM_R, 8, src, m);
+}
+
+/* Does v lie somewhere other than in register r? */
+static bool elsewhere(const struct em *e, uint32_t v, int r)
+{
+    const struct val *x = &e->val[v];
+    if (x->kind == VAL_CONST || x->slot >= 0 || x->spill >= 0)
+        return true;
+    for (int i = 0; i < EM_REGS; i++)
+        if (i != r && e->reg_val[i] == v)
+            return true;
+    return false;
+}
+
+/* r no longer holds its value. */
+static void unbind(struct em *e, int r)
+{
+    uint32_t v = e->reg_val[r];
+    e->reg_val[r] = 0;
+    if (!v || e->val[v].reg != r)
+        return;
+    e->val[v].reg = -1;
+    for (int i = 0; i < EM_REGS; i++)
+        if (e->reg_val[i] == v)
+            e->val[v].reg = (int8_t)i;
+}
+
+void em_kill(struct em *e, int reg)
+{
+    unbind(e, reg);
+}
+
+static void spill(struct em *e, uint32_t v, int r)
+{
+    for (int i = 0; i < EM_SPILLS; i++) {
+        uint32_t old = e->spill_val[i];
+        if (old && e->val[old].uses)
+            continue;
+        if (old)
+            e->val[old].spill = -1;
+        store(e, spill_cell(i), r);
+        e->spill_val[i] = v;
+        e->val[v].spill = (int8_t)i;
+        return;
+    }
+    e->overflow = true;
+}
+
+/* Empties register r, saving its value if it will be needed and is nowhere else. */
+static void evict(struct em *e, int r)
+{
+    uint32_t v = e->reg_val[r];
+    if (v && e->val[v].uses && !elsewhere(e, v, r))
+        spill(e, v, r);
+    unbind(e, r);
+}
+
+static int pick_temp(struct em *e, uint32_t class_mask)
+{
+    uint32_t free_mask = e->temps & class_mask & ~e->locked;
+    int best = -1, best_cost = 4;
+    for (uint32_t m = free_mask; m; m &= m - 1) {
+        int r = __builtin_ctz(m);
+        uint32_t v = e->reg_val[r];
+        int cost = !v ? 0 : !e->val[v].uses ? 1 : elsewhere(e, v, r) ? 2 : 3;
+        if (cost < best_cost) {
+            best = r;
+            best_cost = cost;
+        }
+    }
+    if (best < 0) {
+        e->overflow = true;
+        return __builtin_ctz(e->temps & class_mask);
+    }
+    evict(e, best);
+    e->locked |= 1u << best;
+    return best;
+}
+
+int em_temp(struct em *e)
+{
+    return pick_temp(e, 0xffff);
+}
+
+int em_temp_fp(struct em *e)
+{
+    return pick_temp(e, 0xffff0000);
+}
+
+void em_take(struct em *e, int reg)
+{
+    evict(e, reg);
+    e->locked |= 1u << reg;
+}
+
+static void bind(struct em *e, uint32_t v, int r)
+{
+    unbind(e, r);
+    e->reg_val[r] = v;
+    e->val[v].reg = (int8_t)r;
+}
+
+int em_use_reg(struct em *e, uint32_t v)
+{
+    v = em_rep(e, v);
+    struct val *x = &e->val[v];
+    int r = x->reg;
+    if (r < 0) {
+        bool fp = em_is_fp((enum ir_type)e->f->def[v]->type);
+        r = fp ? em_temp_fp(e) : em_temp(e);
+        if (x->kind == VAL_CONST && fp) {
+            uint64_t bits = e->f->def[v]->imm;
+            if (e->f->def[v]->type == IR_F32)
+                bits |= UINT64_C(0xffffffff00000000);
+            int t = em_temp(e);
+            em_load_imm(e, t, bits);
+            x64_rr(&e->b, X64_MOVD_X_RM, 8, r - EM_XMM, t);
+            e->locked &= ~(1u << t);
+        } else if (x->kind == VAL_CONST) {
+            em_load_imm(e, r, e->f->def[v]->imm);
+        } else if (x->slot >= 0) {
+            load(e, r, em_slot((unsigned)x->slot));
+        } else if (x->spill >= 0) {
+            load(e, r, spill_cell(x->spill));
+        } else {
+            e->overflow = true; /* a value without a place: emitter bug, caught by the block being refused */
+        }
+        bind(e, v, r);
+    }
+    e->locked |= 1u << r;
+    return r;
+}
+
+struct opnd em_use(struct em *e, uint32_t v, unsigned allow)
+{
+    uint64_t bits;
+    struct val *x = em_val(e, v);
+    if ((allow & OPND_IMM) && em_const(e, v, &bits)) {
+        int64_t imm = (int64_t)bits;
+        if (e->f->def[em_rep(e, v)]->type == IR_I32)
+            imm = (int32_t)imm;
+        if (imm == (int32_t)imm)
+            return (struct opnd){.kind = OPND_IMM, .imm = imm};
+    }
+    if ((allow & OPND_MEM) && x->reg < 0 && x->kind != VAL_CONST) {
+        /* A value used again soon is better loaded once. */
+        if (x->uses <= 1 || !(allow & OPND_REG)) {
+            if (x->slot >= 0)
+                return (struct opnd){.kind = OPND_MEM, .mem = em_slot((unsigned)x->slot)};
+            if (x->spill >= 0)
+                return (struct opnd){.kind = OPND_MEM, .mem = spill_cell(x->spill)};
+        }
+    }
+    return (struct opnd){.kind = OPND_REG, .reg = (int8_t)em_use_reg(e, v)};
+}
+
+void em_done(struct em *e, uint32_t v)
+{
+    struct val *x = em_val(e, v);
+    if (x->uses)
+        x->uses--;
+}
+
+/* May the result of i be computed in the pin of the slot it is PUT to? */
+static int early_pin(struct em *e, struct ir_ins *i, uint32_t v)
+{
+    struct ir_ins *put = e->val[v].put;
+    if (!put)
+        return -1;
+    int r = em_pin(e, (unsigned)put->imm);
+    if (r < 0)
+        return -1;
+    uint32_t old = e->reg_val[r];
+    if (old && old != v && e->val[old].uses && !elsewhere(e, old, r))
+        return -1;
+    if ((e->locked >> r & 1) && old && e->val[old].uses)
+        return -1;
+    int steps = 0;
+    for (struct ir_ins *n = i->next; n != put; n = n->next) {
+        if (!n || ++steps > 8)
+            return -1;
+        if ((!(ir_op_info[n->op].flags & IR_F_PURE) && n->op != IR_OP_PUT) || n->op == IR_OP_NANUNBOX)
+            return -1;
+    }
+    return r;
+}
+
+int em_dst(struct em *e, struct ir_ins *i, int prefer)
+{
+    bool fp = em_is_fp((enum ir_type)i->type);
+    int r = early_pin(e, i, i->dst);
+    if (r >= 0 && (r >= EM_XMM) == fp) {
+        unbind(e, r);
+        e->locked |= 1u << r;
+        return r;
+    }
+    if (prefer >= 0 && (e->temps >> prefer & 1) && (prefer >= EM_XMM) == fp) {
+        uint32_t old = e->reg_val[prefer];
+        if (!old || !e->val[old].uses || elsewhere(e, old, prefer)) {
+            unbind(e, prefer);
+            e->locked |= 1u << prefer;
+            return prefer;
+        }
+    }
+    return fp ? em_temp_fp(e) : em_temp(e);
+}
+
+int em_dst_temp(struct em *e, struct ir_ins *i)
+{
+    return em_is_fp((enum ir_type)i->type) ? em_temp_fp(e) : em_temp(e);
+}
+
+void em_def(struct em *e, struct ir_ins *i, int reg, unsigned flags)
+{
+    struct val *x = &e->val[i->dst];
+    x->kind = VAL_NORMAL;
+    x->flags |= (uint8_t)flags;
+    bind(e, i->dst, reg);
+}
+
+void em_get(struct em *e, struct ir_ins *i)
+{
+    unsigned slot = (unsigned)i->imm;
+    int r = em_pin(e, slot);
+    struct val *x = &e->val[i->dst];
+    x->kind = VAL_NORMAL;
+    if (r >= 0) {
+        uint32_t old = e->reg_val[r];
+        if (old && e->val[old].uses && !elsewhere(e, old, r)) {
+            /* the same content under another number: keep a copy for it */
+            int t = r >= EM_XMM ? em_temp_fp(e) : em_temp(e);
+            move(e, t, r);
+            bind(e, old, t);
+        }
+        bind(e, i->dst, r);
+        return;
+    }
+    uint32_t old = e->slot_val[slot];
+    if (old && e->val[old].slot == (int8_t)slot) {
+        if (e->val[old].uses)
+            em_use_reg(e, old);
+        e->val[old].slot = -1;
+    }
+    e->slot_val[slot] = i->dst;
+    x->slot = (int8_t)slot;
+}
+
+static void put_pin(struct em *e, uint32_t v, int r)
+{
+    if (e->reg_val[r] == v)
+        return;
+    uint32_t old = e->reg_val[r];
+    if (old && e->val[old].uses && !elsewhere(e, old, r)) {
+        e->locked |= 1u << r;
+        if (e->val[v].reg >= 0)
+            e->locked |= 1u << e->val[v].reg;
+        int t = r >= EM_XMM ? em_temp_fp(e) : em_temp(e);
+        move(e, t, r);
+        bind(e, old, t);
+    }
+    struct val *x = &e->val[v];
+    if (x->reg >= 0) {
+        move(e, r, x->reg);
+    } else if (x->kind == VAL_CONST && r < EM_XMM) {
+        em_load_imm(e, r, e->f->def[v]->imm);
+    } else if (x->slot >= 0) {
+        load(e, r, em_slot((unsigned)x->slot));
+    } else if (x->spill >= 0) {
+        load(e, r, spill_cell(x->spill));
+    } else {
+        move(e, r, em_use_reg(e, v));
+    }
+    bind(e, v, r);
+}
+
+void em_put(struct em *e, struct ir_ins *i)
+{
+    unsigned slot = (unsigned)i->imm;
+    uint32_t v = em_rep(e, i->arg[0]);
+    int r = em_pin(e, slot);
+    if (r >= 0) {
+        put_pin(e, v, r);
+    } else if (e->slot_val[slot] != v) {
+        uint32_t old = e->slot_val[slot];
+        if (old && e->val[old].slot == (int8_t)slot) {
+            if (e->val[old].uses && e->val[old].reg < 0 && e->val[old].spill < 0)
+                em_use_reg(e, old);
+            e->val[old].slot = -1;
+        }
+        struct opnd o = em_use(e, v, OPND_REG | OPND_IMM);
+        if (o.kind == OPND_IMM)
+            x64_mi(&e->b, X64_MOV_RM_IMM32, 8, em_slot(slot), o.imm);
+        else
+            store(e, em_slot(slot), o.reg);
+        e->slot_val[slot] = v;
+        e->val[v].slot = (int8_t)slot;
+    }
+    em_done(e, v);
+}

@@ -1,0 +1,193 @@
+/*
+ * The x86-64 emitter: shared between emit.c (driver, exits), alloc.c (where values are), lower_int.c, lower_mem.c
+ * and lower_fp.c (what ops become).
+ *
+ * Register convention of emitted code:
+ *   rbp                      struct cpu + EM_BIAS, so that slots 0..31 have 8-bit displacements
+ *   rsp                      shadow return stack: pairs (guest return pc, host return address)
+ *   rax rcx rdx              temporaries of one block
+ *   rbx rsi rdi r8..r15      pins: integer slots
+ *   xmm0..xmm12              pins: floating-point slots;  xmm13..xmm15 temporaries
+ *
+ * Values: an i32 (i16, i8) in a register has arbitrary upper bits unless VAL_ZX; an i1 is 0 or 1 in 64 bits; an f32 in an
+ * xmm register has bits 63..32 all ones (it is NaN-boxed at all times), so that boxing costs nothing.
+ */
+#ifndef BTV_HOST_X64_EM_H
+#define BTV_HOST_X64_EM_H
+
+#include "host/host.h"
+#include "isa/x86_64/x64.h"
+
+#define EM_BIAS 128
+#define EM_PINS_INT 11
+#define EM_PINS_FP 13
+#define EM_XMM 16 /* register numbers 16..31 are xmm0..xmm15 */
+#define EM_REGS 32
+#define EM_SPILLS 24
+
+extern const uint8_t em_pin_int[EM_PINS_INT];
+
+/* Stub and constant numbers: index of HOST_RELOC_STUB. */
+enum em_stub {
+    EM_STUB_LINK,      /* rax = link record */
+    EM_STUB_INDIRECT,  /* rax = guest pc */
+    EM_STUB_RET_MISS,  /* rax = guest pc: look deeper in the return stack, then the jump table */
+    EM_STUB_SYSCALL,   /* rax = guest pc after */
+    EM_STUB_ISYNC,     /* rax = guest pc */
+    EM_STUB_BAIL,      /* rax = guest pc */
+    EM_STUB_INTERRUPT, /* rax = guest pc */
+    EM_STUB_TRAP,      /* rax = guest pc; cpu->trap filled */
+    EM_CONST_NAN64,    /* canonical NaNs as they lie in a register, 16 bytes each */
+    EM_CONST_NAN32,
+    EM_CONST_SIGN64,   /* sign bit */
+    EM_CONST_SIGN32,   /* sign bit of a boxed f32 */
+    EM_CONST_ABS64,    /* everything but the sign bit */
+    EM_CONST_ABS32,
+    EM_CONST_BOX32,    /* bits 63..32 */
+    EM_CONST_FLAGS,    /* 64-byte table: host exception bits -> enum fp_flag bits */
+    EM_STUB_COUNT
+};
+
+enum val_kind {
+    VAL_NONE,  /* not defined, or dead */
+    VAL_NORMAL,
+    VAL_CONST,
+    VAL_ALIAS, /* same bits as `rep` */
+    VAL_FOLD,  /* only computed inside addresses or shift counts */
+    VAL_DEFER, /* comparison done by its only user */
+};
+
+enum val_flag {
+    VAL_ZX = 1,      /* the register's bits above the type are zero */
+    VAL_SEXT = 2,    /* a LOAD that sign-extends at once */
+};
+
+struct val {
+    uint32_t rep;
+    uint32_t uses;      /* left */
+    uint32_t addr_uses; /* of these, as the address of a LOAD or STORE */
+    struct ir_ins *put; /* first PUT of it, or NULL */
+    int8_t reg;         /* a register that holds it, or -1 */
+    int8_t spill;
+    int8_t slot;        /* a guest slot in memory that holds it */
+    uint8_t kind, flags;
+};
+
+enum cold_kind { COLD_LINK, COLD_BAIL, COLD_INTERRUPT, COLD_STUB, COLD_NAN, COLD_CALL_MISS };
+
+struct cold {
+    uint8_t kind;
+    uint8_t poll;     /* COLD_LINK: test cpu->pending first */
+    int8_t reg;       /* COLD_NAN: xmm to fix */
+    uint8_t size;     /* COLD_NAN: 4 or 8 */
+    uint32_t field;   /* displacement field to patch to here; 0: reached through link_stub only */
+    uint32_t back;    /* offset to continue at */
+    uint16_t index;   /* link or stub number */
+    uint64_t pc;
+};
+
+#define EM_MAX_COLD 512
+
+struct em {
+    struct x64_buf b;
+    struct arena *arena;
+    const struct host_config *cfg;
+    struct ir_func *f;
+    struct host_code *out;
+    struct val *val;
+    uint32_t reg_val[EM_REGS]; /* value in each register, 0: nothing known */
+    uint32_t slot_val[CPU_SLOTS];
+    uint32_t spill_val[EM_SPILLS];
+    uint32_t locked;           /* registers the current op needs */
+    uint32_t temps;            /* registers that may be allocated */
+    struct cold cold[EM_MAX_COLD];
+    unsigned ncold;
+    unsigned cap_reloc, cap_mark;
+    uint64_t pc;               /* of the current guest instruction */
+    bool ended, overflow;
+};
+
+/* An operand ready for an instruction. */
+enum opnd_kind { OPND_REG = 1, OPND_MEM = 2, OPND_IMM = 4 };
+struct opnd {
+    uint8_t kind;
+    int8_t reg;
+    struct x64_mem mem;
+    int64_t imm;
+};
+
+/* -- alloc.c -- */
+static inline uint32_t em_rep(const struct em *e, uint32_t v)
+{
+    while (e->val[v].kind == VAL_ALIAS)
+        v = e->val[v].rep;
+    return v;
+}
+static inline struct val *em_val(struct em *e, uint32_t v)
+{
+    return &e->val[em_rep(e, v)];
+}
+static inline struct x64_mem em_cpu(size_t offset)
+{
+    return (struct x64_mem){.base = X64_RBP, .index = X64_NOREG, .disp = (int32_t)offset - EM_BIAS};
+}
+static inline struct x64_mem em_slot(unsigned slot)
+{
+    return em_cpu(offsetof(struct cpu, slot) + slot * 8u);
+}
+static inline bool em_is_fp(enum ir_type t)
+{
+    return t == IR_F32 || t == IR_F64;
+}
+/* The pin register (0..31) of a slot, or -1. */
+int em_pin(const struct em *e, unsigned slot);
+/* Brings v into a register (general for integers, xmm for floats) and locks it. */
+int em_use_reg(struct em *e, uint32_t v);
+/* Register, memory or immediate as `allow` says; immediates only when they fit 32 signed bits. Locks registers. */
+struct opnd em_use(struct em *e, uint32_t v, unsigned allow);
+/* One use of v is over. */
+void em_done(struct em *e, uint32_t v);
+/* A free temporary, locked; saves what must survive. */
+int em_temp(struct em *e);
+int em_temp_fp(struct em *e);
+/* That very register, locked, its content saved if needed (rax, rcx, rdx). */
+void em_take(struct em *e, int reg);
+/* The register for the result of `i`; operands were done.  Prefers the pin of the slot it goes to, then a
+ * dying operand's temporary `prefer` (-1: none).  Locked. */
+int em_dst(struct em *e, struct ir_ins *i, int prefer);
+/* As em_dst but never a pin: for ops that may fault after writing their result. */
+int em_dst_temp(struct em *e, struct ir_ins *i);
+/* Records that `i`'s value is now in reg. */
+void em_def(struct em *e, struct ir_ins *i, int reg, unsigned flags);
+/* Forgets the content of a register that code just destroyed. */
+void em_kill(struct em *e, int reg);
+void em_put(struct em *e, struct ir_ins *i);
+void em_get(struct em *e, struct ir_ins *i);
+void em_load_imm(struct em *e, int reg, uint64_t imm);
+bool em_const(struct em *e, uint32_t v, uint64_t *bits);
+
+/* -- emit.c -- */
+/* Displacement field -> cold code. */
+void em_cold(struct em *e, struct cold c);
+/* Leaves the block at the current guest instruction when cc holds. */
+void em_bail_if(struct em *e, enum x64_cc cc);
+void em_bail(struct em *e);
+/* row reg, [rip + stub or constant]; no immediate may follow. */
+void em_rip(struct em *e, enum x64_row row, int size, int reg, enum em_stub s);
+unsigned em_new_link(struct em *e, uint64_t pc);
+
+/* -- lower_*.c: false when this op cannot be emitted here (the instruction then bails) -- */
+bool em_can_lower(const struct em *e, const struct ir_ins *i);
+void em_lower_int(struct em *e, struct ir_ins *i);
+void em_lower_mem(struct em *e, struct ir_ins *i);
+void em_lower_fp(struct em *e, struct ir_ins *i);
+/* Emits the comparison that `cond` stands for and consumes it; returns the condition code. */
+enum x64_cc em_compare(struct em *e, uint32_t cond);
+struct x64_mem em_address(struct em *e, uint32_t v);
+
+static inline int em_size(enum ir_type t)
+{
+    return t == IR_I64 || t == IR_F64 ? 8 : 4;
+}
+
+#endif

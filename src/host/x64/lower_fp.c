@@ -1,0 +1,452 @@
+/*
+ * Floating point: host instructions with the guest's exact results.
+ *
+ * Rounding: the host's mode register holds the guest's dynamic mode, so an op with mode FP_DYN is one instruction.
+ * Flags: the host's sticky flags are the guest's until somebody reads them; an instruction whose host flags could
+ * differ from the guest's is guarded by a test that bails first.  NaN: an arithmetic result that is unordered with itself
+ * is replaced by the canonical NaN on a cold path.  x86 detects tininess after rounding (SDM vol. 1, 4.9.1.5), as do
+ * the guests that use FP_NAN_CANONICAL so far.  Bits 63..32 of an f32 stay all ones (em.h).
+ */
+#include "base/softfp.h"
+#include "host/x64/em.h"
+
+#define X(reg) ((reg)-EM_XMM)
+
+static struct opnd use_fp(struct em *e, uint32_t v)
+{
+    return em_use(e, v, OPND_REG | OPND_MEM);
+}
+
+static void sse(struct em *e, enum x64_row row, int size, int dst, struct opnd o)
+{
+    if (o.kind == OPND_MEM)
+        x64_rm(&e->b, row, size, X(dst), o.mem);
+    else
+        x64_rr(&e->b, row, size, X(dst), X(o.reg));
+}
+
+static void mov_fp(struct em *e, int dst, struct opnd o)
+{
+    if (o.kind == OPND_MEM)
+        x64_rm(&e->b, X64_MOVQ_X_XM, 0, X(dst), o.mem);
+    else if (o.reg != dst)
+        x64_rr(&e->b, X64_MOVAPS_X_XM, 0, X(dst), X(o.reg));
+}
+
+static void all_ones(struct em *e, int x)
+{
+    x64_rr(&e->b, X64_PCMPEQD_X_XM, 0, X(x), X(x));
+}
+
+/* Replaces a NaN in x by the canonical one. */
+static void canonicalize(struct em *e, int x, int size)
+{
+    x64_rr(&e->b, X64_UCOMIS_X_XM, size, X(x), X(x));
+    size_t f = x64_jcc(&e->b, X64_P, 0);
+    em_cold(e, (struct cold){.kind = COLD_NAN, .field = (uint32_t)f, .reg = (int8_t)X(x), .size = (uint8_t)size, .back = (uint32_t)e->b.len});
+}
+
+static void lower_arith(struct em *e, struct ir_ins *i)
+{
+    static const struct {
+        enum x64_row sse, vex;
+    } rows[] = {{X64_ADDS_X_XM, X64_VADDS_X_X_XM}, {X64_SUBS_X_XM, X64_VSUBS_X_X_XM}, {X64_MULS_X_XM, X64_VMULS_X_X_XM}, {X64_DIVS_X_XM, X64_VDIVS_X_X_XM}};
+    unsigned k = i->op - IR_OP_FADD;
+    int size = em_size((enum ir_type)i->type), d;
+    struct opnd b = use_fp(e, i->arg[1]);
+    if (e->cfg->features & X64_F_AVX) {
+        int a = em_use_reg(e, i->arg[0]);
+        em_done(e, i->arg[0]);
+        em_done(e, i->arg[1]);
+        d = em_dst(e, i, a);
+        if (b.kind == OPND_MEM)
+            x64_rvm(&e->b, rows[k].vex, size, X(d), X(a), b.mem);
+        else
+            x64_rvr(&e->b, rows[k].vex, size, X(d), X(a), X(b.reg));
+    } else {
+        struct opnd a = use_fp(e, i->arg[0]);
+        em_done(e, i->arg[0]);
+        em_done(e, i->arg[1]);
+        d = em_dst(e, i, a.kind == OPND_REG ? a.reg : -1);
+        if (b.kind == OPND_REG && d == b.reg && !(a.kind == OPND_REG && a.reg == d))
+            d = em_temp_fp(e);
+        mov_fp(e, d, a);
+        sse(e, rows[k].sse, size, d, b);
+    }
+    canonicalize(e, d, size);
+    em_def(e, i, d, 0);
+}
+
+static void lower_sqrt(struct em *e, struct ir_ins *i)
+{
+    int size = em_size((enum ir_type)i->type);
+    struct opnd a = use_fp(e, i->arg[0]);
+    em_done(e, i->arg[0]);
+    int d = em_dst(e, i, a.kind == OPND_REG ? a.reg : -1);
+    mov_fp(e, d, a);
+    x64_rr(&e->b, X64_SQRTS_X_XM, size, X(d), X(d));
+    canonicalize(e, d, size);
+    em_def(e, i, d, 0);
+}
+
+/* The operand below a negation that was folded into the multiply-add. */
+static uint32_t strip_neg(struct em *e, uint32_t v, bool *neg)
+{
+    v = em_rep(e, v);
+    if (e->val[v].kind == VAL_FOLD && e->f->def[v]->op == IR_OP_FNEG) {
+        *neg = !*neg;
+        return e->f->def[v]->arg[0];
+    }
+    return v;
+}
+
+static void lower_fma(struct em *e, struct ir_ins *i)
+{
+    static const uint16_t r213[2][2] = {{X64_VFMADD213S_X_X_XM, X64_VFMSUB213S_X_X_XM}, {X64_VFNMADD213S_X_X_XM, X64_VFNMSUB213S_X_X_XM}};
+    static const uint16_t r231[2][2] = {{X64_VFMADD231S_X_X_XM, X64_VFMSUB231S_X_X_XM}, {X64_VFNMADD231S_X_X_XM, X64_VFNMSUB231S_X_X_XM}};
+    int size = em_size((enum ir_type)i->type);
+    bool np = false, na = false;
+    uint32_t va = strip_neg(e, i->arg[0], &np), vb = strip_neg(e, i->arg[1], &np), vc = strip_neg(e, i->arg[2], &na);
+    int a = em_use_reg(e, va), b = em_use_reg(e, vb), c = em_use_reg(e, vc);
+    em_done(e, va);
+    em_done(e, vb);
+    em_done(e, vc);
+    /* the result must not overwrite an operand before the test that may bail: pins keep the old value until then */
+    int d = -1;
+    const int operand[] = {c, a, b};
+    for (int k = 0; k < 3 && d < 0; k++)
+        if ((e->temps >> operand[k] & 1) && e->reg_val[operand[k]] && !e->val[e->reg_val[operand[k]]].uses)
+            d = operand[k];
+    if (d < 0)
+        d = em_temp_fp(e);
+    if (d == a && d != c) {
+        x64_rvr(&e->b, (enum x64_row)r213[np][na], size, X(d), X(b), X(c));
+    } else if (d == b && d != c) {
+        x64_rvr(&e->b, (enum x64_row)r213[np][na], size, X(d), X(a), X(c));
+    } else {
+        if (d != c)
+            x64_rr(&e->b, X64_MOVAPS_X_XM, 0, X(d), X(c));
+        x64_rvr(&e->b, (enum x64_row)r231[np][na], size, X(d), X(a), X(b));
+    }
+    x64_rr(&e->b, X64_UCOMIS_X_XM, size, X(d), X(d));
+    em_bail_if(e, X64_P);
+    em_def(e, i, d, 0);
+}
+
+static void lower_sign(struct em *e, struct ir_ins *i)
+{
+    bool f32 = i->type == IR_F32;
+    struct opnd b = {0};
+    if (i->op == IR_OP_FSGNJ)
+        b = use_fp(e, i->arg[1]);
+    struct opnd a = use_fp(e, i->arg[0]);
+    em_done(e, i->arg[0]);
+    if (i->op != IR_OP_FSGNJ) {
+        int d = em_dst(e, i, a.kind == OPND_REG ? a.reg : -1);
+        mov_fp(e, d, a);
+        if (i->op == IR_OP_FNEG)
+            em_rip(e, X64_XORPS_X_XM, 0, X(d), f32 ? EM_CONST_SIGN32 : EM_CONST_SIGN64);
+        else
+            em_rip(e, X64_ANDPS_X_XM, 0, X(d), f32 ? EM_CONST_ABS32 : EM_CONST_ABS64);
+        em_def(e, i, d, 0);
+        return;
+    }
+    em_done(e, i->arg[1]);
+    int t = em_temp_fp(e);
+    mov_fp(e, t, b);
+    em_rip(e, X64_ANDPS_X_XM, 0, X(t), f32 ? EM_CONST_SIGN32 : EM_CONST_SIGN64);
+    int d = em_dst(e, i, a.kind == OPND_REG && a.reg != t ? a.reg : -1);
+    mov_fp(e, d, a);
+    em_rip(e, X64_ANDPS_X_XM, 0, X(d), f32 ? EM_CONST_ABS32 : EM_CONST_ABS64);
+    x64_rr(&e->b, X64_ORPS_X_XM, 0, X(d), X(t));
+    em_def(e, i, d, 0);
+}
+
+/* min and max both ways round, so that of two zeros the sign is right: -0 | +0 = -0, -0 & +0 = +0. */
+static void lower_minmax_fp(struct em *e, struct ir_ins *i)
+{
+    bool min = i->op == IR_OP_FMINNUM || i->op == IR_OP_FMINIMUM;
+    enum x64_row row = min ? X64_MINS_X_XM : X64_MAXS_X_XM;
+    int size = em_size((enum ir_type)i->type);
+    int a = em_use_reg(e, i->arg[0]), b = em_use_reg(e, i->arg[1]);
+    x64_rr(&e->b, X64_UCOMIS_X_XM, size, X(a), X(b));
+    em_bail_if(e, X64_P);
+    em_done(e, i->arg[0]);
+    em_done(e, i->arg[1]);
+    int t = em_temp_fp(e);
+    x64_rr(&e->b, X64_MOVAPS_X_XM, 0, X(t), X(a));
+    x64_rr(&e->b, row, size, X(t), X(b));
+    int d = em_dst(e, i, b);
+    if (d == a && a != b)
+        d = em_temp_fp(e);
+    if (d != b)
+        x64_rr(&e->b, X64_MOVAPS_X_XM, 0, X(d), X(b));
+    x64_rr(&e->b, row, size, X(d), X(a));
+    x64_rr(&e->b, min ? X64_ORPS_X_XM : X64_ANDPS_X_XM, 0, X(d), X(t));
+    em_def(e, i, d, 0);
+}
+
+static void lower_fcompare(struct em *e, struct ir_ins *i)
+{
+    int size = em_size(ir_typeof(e->f, i->arg[0]));
+    bool eq = i->op == IR_OP_FEQ, quiet = i->op == IR_OP_FLTQ || i->op == IR_OP_FLEQ || eq;
+    bool le = i->op == IR_OP_FLE || i->op == IR_OP_FLEQ;
+    struct opnd a = use_fp(e, i->arg[0]);
+    int b = em_use_reg(e, i->arg[1]);
+    em_done(e, i->arg[0]);
+    em_done(e, i->arg[1]);
+    sse(e, quiet ? X64_UCOMIS_X_XM : X64_COMIS_X_XM, size, b, a); /* b against a: above means a < b */
+    int d = em_dst(e, i, -1);
+    x64_setcc(&e->b, eq ? X64_E : le ? X64_AE : X64_A, d);
+    if (eq) {
+        int t = em_temp(e);
+        x64_setcc(&e->b, X64_NP, t);
+        x64_rr(&e->b, X64_AND_R_RM, 4, d, t);
+    }
+    x64_rr(&e->b, X64_MOVZX_R_RM8, 4, d, d);
+    em_def(e, i, d, VAL_ZX);
+}
+
+static void lower_fcvt(struct em *e, struct ir_ins *i)
+{
+    bool narrow = i->type == IR_F32;
+    struct opnd a = use_fp(e, i->arg[0]);
+    em_done(e, i->arg[0]);
+    int d = em_dst(e, i, -1);
+    if (a.kind == OPND_REG && a.reg == d) {
+        int t = em_temp_fp(e);
+        mov_fp(e, t, a);
+        a.reg = (int8_t)t;
+    }
+    all_ones(e, d);
+    sse(e, narrow ? X64_CVTSD2SS_X_XM : X64_CVTSS2SD_X_XM, 0, d, a);
+    canonicalize(e, d, narrow ? 4 : 8);
+    em_def(e, i, d, 0);
+}
+
+static void lower_from_int(struct em *e, struct ir_ins *i)
+{
+    enum ir_type from = ir_typeof(e->f, i->arg[0]);
+    bool f32 = i->type == IR_F32;
+    int size = em_size(from);
+    struct opnd a = em_use(e, i->arg[0], OPND_REG | OPND_MEM);
+    if (i->op == IR_OP_U2F) {
+        if (size == 4) { /* zero-extended it is a positive 64-bit integer */
+            int t = em_temp(e);
+            if (a.kind == OPND_MEM)
+                x64_rm(&e->b, X64_MOV_R_RM, 4, t, a.mem);
+            else
+                x64_rr(&e->b, X64_MOV_R_RM, 4, t, a.reg);
+            a = (struct opnd){.kind = OPND_REG, .reg = (int8_t)t};
+            size = 8;
+        } else {
+            if (a.kind == OPND_MEM)
+                x64_mi(&e->b, X64_CMP_RM_IMM8, 8, a.mem, 0);
+            else
+                x64_rr(&e->b, X64_TEST_RM_R, 8, a.reg, a.reg);
+            em_bail_if(e, X64_S);
+        }
+    }
+    em_done(e, i->arg[0]);
+    int d = em_dst(e, i, -1);
+    all_ones(e, d);
+    enum x64_row row = f32 ? X64_CVTSI2SS_X_RM : X64_CVTSI2SD_X_RM;
+    if (a.kind == OPND_MEM)
+        x64_rm(&e->b, row, size, X(d), a.mem);
+    else
+        x64_rr(&e->b, row, size, X(d), a.reg);
+    em_def(e, i, d, 0);
+}
+
+static void lower_to_int(struct em *e, struct ir_ins *i)
+{
+    bool f32 = ir_typeof(e->f, i->arg[0]) == IR_F32;
+    int size = em_size((enum ir_type)i->type);
+    if (i->op == IR_OP_F2U) {
+        /* Positive and small enough for a signed 64-bit conversion: the bit pattern, as unsigned, is below the limit's. */
+        int x = em_use_reg(e, i->arg[0]);
+        int d = em_temp(e), t = em_temp(e);
+        x64_rr(&e->b, X64_MOVD_RM_X, f32 ? 4 : 8, X(x), d);
+        em_load_imm(e, t, f32 ? (size == 4 ? 0x4f800000u : 0x5f000000u) : size == 4 ? UINT64_C(0x41f0000000000000) : UINT64_C(0x43e0000000000000));
+        x64_rr(&e->b, X64_CMP_R_RM, f32 ? 4 : 8, d, t);
+        em_bail_if(e, X64_AE);
+        em_done(e, i->arg[0]);
+        x64_rr(&e->b, f32 ? X64_CVTTSS2SI_R_XM : X64_CVTTSD2SI_R_XM, 8, d, X(x));
+        em_def(e, i, d, VAL_ZX);
+        return;
+    }
+    struct opnd a = use_fp(e, i->arg[0]);
+    em_done(e, i->arg[0]);
+    int d = em_temp(e);
+    enum x64_row cvt = f32 ? X64_CVTSS2SI_R_XM : X64_CVTSD2SI_R_XM, cvtt = f32 ? X64_CVTTSS2SI_R_XM : X64_CVTTSD2SI_R_XM;
+    if (i->imm != FP_DYN && i->imm != FP_RTZ) { /* 64-bit only: see em_can_lower */
+        int t = em_temp_fp(e);
+        static const uint8_t mode[] = {[FP_RNE] = 0, [FP_RDN] = 1, [FP_RUP] = 2};
+        if (a.kind == OPND_MEM)
+            x64_rmi(&e->b, X64_ROUNDS_X_XM_IMM8, f32 ? 4 : 8, X(t), a.mem, mode[i->imm]);
+        else
+            x64_rri(&e->b, X64_ROUNDS_X_XM_IMM8, f32 ? 4 : 8, X(t), X(a.reg), mode[i->imm]);
+        a = (struct opnd){.kind = OPND_REG, .reg = (int8_t)t};
+    }
+    enum x64_row row = i->imm == FP_DYN ? cvt : cvtt;
+    if (a.kind == OPND_MEM)
+        x64_rm(&e->b, row, size, d, a.mem);
+    else
+        x64_rr(&e->b, row, size, d, X(a.reg));
+    /* the host's "integer indefinite" is the smallest integer: subtracting 1 overflows for it alone */
+    x64_ri(&e->b, X64_CMP_RM_IMM8, size, d, 1);
+    em_bail_if(e, X64_O);
+    em_def(e, i, d, size == 4 ? VAL_ZX : 0);
+}
+
+static void lower_rint(struct em *e, struct ir_ins *i)
+{
+    static const uint8_t mode[] = {[FP_RNE] = 0, [FP_RDN] = 1, [FP_RUP] = 2, [FP_RTZ] = 3, [FP_DYN] = 4};
+    int size = em_size((enum ir_type)i->type);
+    struct opnd a = use_fp(e, i->arg[0]);
+    em_done(e, i->arg[0]);
+    int d = em_dst(e, i, a.kind == OPND_REG ? a.reg : -1);
+    mov_fp(e, d, a);
+    x64_rri(&e->b, X64_ROUNDS_X_XM_IMM8, size, X(d), X(d), mode[i->imm] | (i->op == IR_OP_FRINT ? 8 : 0));
+    canonicalize(e, d, size);
+    em_def(e, i, d, 0);
+}
+
+static void lower_move(struct em *e, struct ir_ins *i)
+{
+    struct opnd a = em_use(e, i->arg[0], OPND_REG | OPND_MEM);
+    em_done(e, i->arg[0]);
+    int size = em_size((enum ir_type)i->type), d = em_dst(e, i, -1);
+    if (i->op == IR_OP_BITS) {
+        if (a.kind == OPND_MEM)
+            x64_rm(&e->b, X64_MOV_R_RM, size, d, a.mem);
+        else
+            x64_rr(&e->b, X64_MOVD_RM_X, size, X(a.reg), d);
+        em_def(e, i, d, size == 4 ? VAL_ZX : 0);
+        return;
+    }
+    if (a.kind == OPND_MEM)
+        x64_rm(&e->b, X64_MOVS_X_XM, size, X(d), a.mem);
+    else
+        x64_rr(&e->b, X64_MOVD_X_RM, size, X(d), a.reg);
+    if (size == 4)
+        em_rip(e, X64_ORPS_X_XM, 0, X(d), EM_CONST_BOX32);
+    em_def(e, i, d, 0);
+}
+
+/* Only the test: the value is an alias of its operand, whose upper half was found to be all ones. */
+static void lower_unbox(struct em *e, struct ir_ins *i)
+{
+    struct val *x = em_val(e, i->arg[0]);
+    if (x->reg < 0 && x->slot >= 0) {
+        struct x64_mem m = em_slot((unsigned)x->slot);
+        m.disp += 4;
+        x64_mi(&e->b, X64_CMP_RM_IMM8, 4, m, -1);
+    } else {
+        int r = em_use_reg(e, i->arg[0]), t = em_temp(e);
+        x64_rr(&e->b, X64_MOVD_RM_X, 8, X(r), t);
+        x64_ri(&e->b, X64_SHR_RM_IMM8, 8, t, 32);
+        x64_ri(&e->b, X64_CMP_RM_IMM8, 4, t, -1);
+    }
+    em_bail_if(e, X64_NE);
+}
+
+static struct x64_mem host_fp(void)
+{
+    return em_cpu(offsetof(struct cpu, host_fp));
+}
+
+static struct x64_mem fp_byte(size_t member)
+{
+    return em_cpu(offsetof(struct cpu, fp) + member);
+}
+
+static void lower_env(struct em *e, struct ir_ins *i)
+{
+    if (i->op == IR_OP_FGETRM) {
+        int d = em_dst(e, i, -1);
+        x64_rm(&e->b, X64_MOVZX_R_RM8, 4, d, fp_byte(offsetof(struct fp_env, rm)));
+        em_def(e, i, d, VAL_ZX);
+    } else if (i->op == IR_OP_FGETFLAGS) {
+        int d = em_temp(e), t = em_temp(e);
+        x64_m(&e->b, X64_STMXCSR_M, 0, host_fp());
+        x64_rm(&e->b, X64_MOV_R_RM, 4, d, host_fp());
+        x64_ri(&e->b, X64_AND_RM_IMM8, 4, d, 0x3f);
+        em_rip(e, X64_LEA_R_M, 8, t, EM_CONST_FLAGS);
+        x64_rm(&e->b, X64_MOVZX_R_RM8, 4, d, (struct x64_mem){.base = (int8_t)t, .index = (int8_t)d});
+        x64_rm(&e->b, X64_MOVZX_R_RM8, 4, t, fp_byte(offsetof(struct fp_env, flags)));
+        x64_rr(&e->b, X64_OR_R_RM, 4, d, t);
+        em_def(e, i, d, VAL_ZX);
+    } else if (i->op == IR_OP_FSETFLAGS) {
+        int t = em_temp(e);
+        struct opnd a = em_use(e, i->arg[0], OPND_REG | OPND_IMM);
+        if (a.kind == OPND_IMM)
+            x64_ri(&e->b, X64_MOV_R_IMM, 4, t, a.imm & 31);
+        else
+            x64_rr(&e->b, X64_MOV_R_RM, 4, t, a.reg);
+        em_done(e, i->arg[0]);
+        x64_ri(&e->b, X64_AND_RM_IMM8, 4, t, 31);
+        x64_rm(&e->b, X64_MOV_RM_R, 1, t, fp_byte(offsetof(struct fp_env, flags)));
+        x64_m(&e->b, X64_STMXCSR_M, 0, host_fp());
+        x64_mi(&e->b, X64_AND_RM_IMM8, 4, host_fp(), ~0x3f);
+        x64_m(&e->b, X64_LDMXCSR_M, 0, host_fp());
+    } else { /* FSETRM; the guest's modes 0..3 are the host's 0, 3, 1, 2 */
+        em_take(e, X64_RCX);
+        int t = em_temp(e);
+        struct opnd a = em_use(e, i->arg[0], OPND_REG | OPND_IMM);
+        if (a.kind == OPND_IMM)
+            x64_ri(&e->b, X64_MOV_R_IMM, 4, X64_RCX, a.imm & 7);
+        else if (a.reg != X64_RCX)
+            x64_rr(&e->b, X64_MOV_R_RM, 4, X64_RCX, a.reg);
+        em_done(e, i->arg[0]);
+        em_kill(e, X64_RCX);
+        x64_ri(&e->b, X64_AND_RM_IMM8, 4, X64_RCX, 7);
+        x64_ri(&e->b, X64_CMP_RM_IMM8, 4, X64_RCX, 3);
+        em_bail_if(e, X64_A);
+        x64_rm(&e->b, X64_MOV_RM_R, 1, X64_RCX, fp_byte(offsetof(struct fp_env, rm)));
+        x64_rr(&e->b, X64_ADD_R_RM, 4, X64_RCX, X64_RCX);
+        x64_ri(&e->b, X64_MOV_R_IMM, 4, t, 0x9c);
+        x64_r(&e->b, X64_SHR_RM_CL, 4, t);
+        x64_ri(&e->b, X64_AND_RM_IMM8, 4, t, 3);
+        x64_ri(&e->b, X64_SHL_RM_IMM8, 4, t, 13);
+        x64_m(&e->b, X64_STMXCSR_M, 0, host_fp());
+        x64_mi(&e->b, X64_AND_RM_IMM32, 4, host_fp(), ~0x6000);
+        x64_rm(&e->b, X64_OR_RM_R, 4, t, host_fp());
+        x64_m(&e->b, X64_LDMXCSR_M, 0, host_fp());
+    }
+}
+
+void em_lower_fp(struct em *e, struct ir_ins *i)
+{
+    switch (i->op) {
+    case IR_OP_FADD:
+    case IR_OP_FSUB:
+    case IR_OP_FMUL:
+    case IR_OP_FDIV: lower_arith(e, i); break;
+    case IR_OP_FSQRT: lower_sqrt(e, i); break;
+    case IR_OP_FMA: lower_fma(e, i); break;
+    case IR_OP_FNEG:
+    case IR_OP_FABS:
+    case IR_OP_FSGNJ: lower_sign(e, i); break;
+    case IR_OP_FMINNUM:
+    case IR_OP_FMAXNUM:
+    case IR_OP_FMINIMUM:
+    case IR_OP_FMAXIMUM: lower_minmax_fp(e, i); break;
+    case IR_OP_FEQ:
+    case IR_OP_FLT:
+    case IR_OP_FLE:
+    case IR_OP_FLTQ:
+    case IR_OP_FLEQ: lower_fcompare(e, i); break;
+    case IR_OP_FCVT: lower_fcvt(e, i); break;
+    case IR_OP_S2F:
+    case IR_OP_U2F: lower_from_int(e, i); break;
+    case IR_OP_F2S:
+    case IR_OP_F2U: lower_to_int(e, i); break;
+    case IR_OP_FRINT:
+    case IR_OP_FRINTX: lower_rint(e, i); break;
+    case IR_OP_BITS:
+    case IR_OP_FLOAT: lower_move(e, i); break;
+    case IR_OP_NANUNBOX: lower_unbox(e, i); break;
+    default: lower_env(e, i); break;
+    }
+}

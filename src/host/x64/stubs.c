@@ -1,0 +1,171 @@
+/*
+ * The code and constants that all blocks share, and the table by which the engine reaches this host.
+ *
+ * enter(cpu, code) saves the C registers, loads the pins and jumps; every exit stub stores the pins, restores the C
+ * registers and returns an enum host_exit.  Code is position-independent.
+ */
+#include <string.h>
+
+#include "host/x64/em.h"
+#include "host/x64/x64_host.h"
+
+static const uint8_t saved[] = {X64_RBX, X64_RBP, X64_R12, X64_R13, X64_R14, X64_R15};
+
+static void transfer_pins(struct x64_buf *b, const struct host_config *cfg, bool store)
+{
+    for (unsigned i = 0; i < cfg->npin_int; i++)
+        x64_rm(b, store ? X64_MOV_RM_R : X64_MOV_R_RM, 8, em_pin_int[i], em_slot(cfg->pin_int[i]));
+    for (unsigned i = 0; i < cfg->npin_fp; i++)
+        x64_rm(b, store ? X64_MOVQ_XM_X : X64_MOVQ_X_XM, 0, (int)i, em_slot(cfg->pin_fp[i]));
+}
+
+static void emit_enter(struct x64_buf *b, const struct host_config *cfg)
+{
+    for (unsigned i = 0; i < ARRAY_LEN(saved); i++)
+        x64_r(b, X64_PUSH_R, 8, saved[i]);
+    x64_ri(b, X64_SUB_RM_IMM8, 8, X64_RSP, 8);
+    x64_rm(b, X64_LEA_R_M, 8, X64_RBP, (struct x64_mem){.base = X64_RDI, .index = X64_NOREG, .disp = EM_BIAS});
+    x64_rr(b, X64_MOV_R_RM, 8, X64_RAX, X64_RSI);
+    x64_rm(b, X64_MOV_RM_R, 8, X64_RSP, em_cpu(offsetof(struct cpu, host_sp)));
+    x64_m(b, X64_LDMXCSR_M, 0, em_cpu(offsetof(struct cpu, host_fp)));
+    transfer_pins(b, cfg, false);
+    x64_rm(b, X64_MOV_R_RM, 8, X64_RSP, em_cpu(offsetof(struct cpu, return_sp)));
+    x64_r(b, X64_JMP_RM, 8, X64_RAX);
+}
+
+/* The common end of all exits; eax holds the kind. */
+static void emit_leave(struct x64_buf *b, size_t default_mxcsr)
+{
+    x64_rm(b, X64_MOV_RM_R, 8, X64_RSP, em_cpu(offsetof(struct cpu, return_sp)));
+    x64_m(b, X64_STMXCSR_M, 0, em_cpu(offsetof(struct cpu, host_fp)));
+    x64_m(b, X64_LDMXCSR_M, 0, (struct x64_mem){.base = X64_RIP, .index = X64_NOREG});
+    x64_patch(b, b->len - 4, default_mxcsr);
+    x64_rm(b, X64_MOV_R_RM, 8, X64_RSP, em_cpu(offsetof(struct cpu, host_sp)));
+    x64_ri(b, X64_ADD_RM_IMM8, 8, X64_RSP, 8);
+    for (unsigned i = ARRAY_LEN(saved); i-- > 0;)
+        x64_r(b, X64_POP_R, 8, saved[i]);
+    x64_0(b, X64_RET, 0);
+}
+
+static void put_const(struct x64_buf *b, struct host_stubs *out, enum em_stub n, uint64_t lo, uint64_t hi)
+{
+    out->offset[n] = (uint32_t)b->len;
+    if (b->cap - b->len < 16) {
+        b->full = true;
+        return;
+    }
+    memcpy(b->p + b->len, &lo, 8);
+    memcpy(b->p + b->len + 8, &hi, 8);
+    b->len += 16;
+}
+
+static void emit_consts(struct x64_buf *b, struct host_stubs *out)
+{
+    put_const(b, out, EM_CONST_NAN64, UINT64_C(0x7ff8000000000000), 0);
+    put_const(b, out, EM_CONST_NAN32, UINT64_C(0xffffffff7fc00000), 0);
+    put_const(b, out, EM_CONST_SIGN64, UINT64_C(1) << 63, 0);
+    put_const(b, out, EM_CONST_SIGN32, UINT64_C(1) << 31, 0);
+    put_const(b, out, EM_CONST_ABS64, ~(UINT64_C(1) << 63), UINT64_MAX);
+    put_const(b, out, EM_CONST_ABS32, ~(UINT64_C(1) << 31), UINT64_MAX);
+    put_const(b, out, EM_CONST_BOX32, UINT64_C(0xffffffff00000000), 0);
+    out->offset[EM_CONST_FLAGS] = (uint32_t)b->len;
+    for (unsigned i = 0; i < 64 && b->len < b->cap; i++)
+        b->p[b->len++] = x64_fp_flags(i);
+}
+
+/* rax = guest pc.  A return that does not match the newest entry: perhaps frames were skipped. */
+static void emit_ret_miss(struct x64_buf *b)
+{
+    size_t hit[4];
+    for (int k = 0; k < 4; k++) {
+        x64_rm(b, X64_CMP_R_RM, 8, X64_RAX, (struct x64_mem){.base = X64_RSP, .index = X64_NOREG, .disp = 8 + 16 * (k + 1)});
+        hit[k] = x64_jcc(b, X64_E, 0);
+    }
+    x64_rr(b, X64_MOV_R_RM, 4, X64_RCX, X64_RAX);
+    x64_ri(b, X64_SHL_RM_IMM8, 4, X64_RCX, 3);
+    x64_ri(b, X64_AND_RM_IMM32, 4, X64_RCX, (int64_t)(CPU_JUMP_ENTRIES - 1) << 4);
+    x64_rm(b, X64_ADD_R_RM, 8, X64_RCX, em_cpu(offsetof(struct cpu, jumps)));
+    x64_rm(b, X64_CMP_RM_R, 8, X64_RAX, (struct x64_mem){.base = X64_RCX, .index = X64_NOREG});
+    size_t miss = x64_jcc(b, X64_NE, 0);
+    x64_m(b, X64_JMP_RM, 8, (struct x64_mem){.base = X64_RCX, .index = X64_NOREG, .disp = offsetof(struct jump_entry, code)});
+    for (int k = 0; k < 4; k++) {
+        x64_patch(b, hit[k], b->len);
+        x64_ri(b, X64_ADD_RM_IMM8, 8, X64_RSP, 16 * (k + 1));
+        x64_0(b, X64_RET, 0);
+    }
+    x64_patch(b, miss, b->len); /* falls into EM_STUB_INDIRECT */
+}
+
+static enum btv_status stubs(struct arena *a, const struct host_config *cfg, struct host_stubs *out)
+{
+    static const struct {
+        uint8_t stub, kind;
+    } exits[] = {{EM_STUB_INDIRECT, HOST_EXIT_INDIRECT}, {EM_STUB_SYSCALL, HOST_EXIT_SYSCALL}, {EM_STUB_ISYNC, HOST_EXIT_ISYNC},
+                 {EM_STUB_BAIL, HOST_EXIT_BAIL},         {EM_STUB_INTERRUPT, HOST_EXIT_INTERRUPT}, {EM_STUB_TRAP, HOST_EXIT_TRAP}};
+    struct x64_buf b = {.cap = 4096};
+    memset(out, 0, sizeof *out);
+    b.p = arena_push(a, b.cap);
+    if (!b.p)
+        return BTV_NOMEM;
+    emit_consts(&b, out);
+    size_t mxcsr = b.len;
+    memcpy(b.p + b.len, &(uint32_t){X64_MXCSR_DEFAULT}, 4);
+    b.len += 4;
+    x64_nop(&b, (unsigned)(ALIGN_UP(b.len, (size_t)16) - b.len));
+    out->enter = (uint32_t)b.len;
+    emit_enter(&b, cfg);
+    size_t common[ARRAY_LEN(exits) + 1];
+    out->offset[EM_STUB_LINK] = (uint32_t)b.len;
+    x64_rm(&b, X64_MOV_RM_R, 8, X64_RAX, em_cpu(offsetof(struct cpu, exit_link)));
+    x64_ri(&b, X64_MOV_R_IMM, 4, X64_RAX, HOST_EXIT_LINK);
+    common[ARRAY_LEN(exits)] = x64_jmp(&b, 0);
+    out->offset[EM_STUB_RET_MISS] = (uint32_t)b.len;
+    emit_ret_miss(&b);
+    for (unsigned i = 0; i < ARRAY_LEN(exits); i++) {
+        out->offset[exits[i].stub] = (uint32_t)b.len;
+        x64_rm(&b, X64_MOV_RM_R, 8, X64_RAX, em_cpu(offsetof(struct cpu, exit_value)));
+        x64_ri(&b, X64_MOV_R_IMM, 4, X64_RAX, exits[i].kind);
+        common[i] = x64_jmp(&b, 0);
+    }
+    for (unsigned i = 0; i < ARRAY_LEN(common); i++)
+        x64_patch(&b, common[i], b.len);
+    transfer_pins(&b, cfg, true);
+    size_t leave = b.len;
+    emit_leave(&b, mxcsr);
+    out->fault = (uint32_t)b.len;
+    x64_ri(&b, X64_MOV_R_IMM, 4, X64_RAX, HOST_EXIT_TRAP);
+    x64_jmp(&b, leave);
+    if (b.full)
+        return BTV_LIMIT;
+    out->bytes = b.p;
+    out->len = (uint32_t)b.len;
+    return BTV_OK;
+}
+
+static unsigned disasm(struct str *s, const uint8_t *p, size_t len, uint64_t pc)
+{
+    struct x64_insn i;
+    if (x64_decode(p, len, &i) != BTV_OK) {
+        str_add(s, ".byte 0x%02x", p[0]);
+        return 1;
+    }
+    x64_print(s, &i, pc);
+    return i.len;
+}
+
+const struct host_isa host_x64 = {
+    .name = "x86_64",
+    .features = x64_host_features,
+    .max_pin_int = EM_PINS_INT,
+    .max_pin_fp = EM_PINS_FP,
+    .feature_name = x64_feature_name,
+    .stubs = stubs,
+    .emit = x64_emit,
+    .fp_enter = x64_fp_enter,
+    .fp_leave = x64_fp_leave,
+    .save_context = x64_save_context,
+    .context_pc = x64_context_pc,
+    .context_set_pc = x64_context_set_pc,
+    .return_stack_fault = x64_return_stack_fault,
+    .disasm = disasm,
+};

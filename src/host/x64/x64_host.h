@@ -1,0 +1,22 @@
+/*
+ * Between the files of this host: what stubs.c puts into the host table.
+ */
+#ifndef BTV_HOST_X64_HOST_H
+#define BTV_HOST_X64_HOST_H
+
+#include "host/host.h"
+
+#define X64_MXCSR_DEFAULT 0x1f80u /* all exceptions masked, round to nearest (SDM vol. 1, 10.2.3) */
+
+/* enum fp_flag bits of the low six bits of MXCSR. */
+uint8_t x64_fp_flags(unsigned mxcsr);
+const char *x64_feature_name(unsigned bit);
+enum btv_status x64_emit(struct arena *a, const struct host_config *cfg, struct ir_func *f, struct host_code *out);
+bool x64_fp_enter(struct cpu *cpu);
+void x64_fp_leave(struct cpu *cpu);
+void x64_save_context(const struct host_config *cfg, struct cpu *cpu, const void *uc);
+uint64_t x64_context_pc(const void *uc);
+void x64_context_set_pc(void *uc, uint64_t pc);
+bool x64_return_stack_fault(struct cpu *cpu, void *uc, uint64_t addr);
+
+#endif

@@ -1,0 +1,493 @@
+/*
+ * The code cache: memory, blocks, look-up, links, invalidation.  See run.h for the locks and the layout.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "run/run.h"
+
+struct jump_entry cache_all_miss[CPU_JUMP_ENTRIES];
+
+static struct block dead_block = {.pc = 1, .dead = true};
+
+#define PRIVATE_FD_MIN 1024
+#define FIRST_TABLE 4096
+
+/* -- code memory ---------------------------------------------------------------------------------------------- */
+
+/* A fresh file behind [from, code_cap). */
+static enum btv_status new_file(struct engine *e, uint64_t from, struct btv_error *err)
+{
+    from = ALIGN_UP(from, (uint64_t)GUEST_PAGE_SIZE);
+    if (from >= e->code_cap)
+        return BTV_LIMIT;
+    int fd = memfd_create("code", MFD_CLOEXEC);
+    if (fd < 0)
+        return err_host(err, errno, "code cache: memfd_create");
+    int high = fcntl(fd, F_DUPFD_CLOEXEC, PRIVATE_FD_MIN);
+    if (high >= 0) {
+        close(fd);
+        fd = high;
+    }
+    if (ftruncate(fd, (off_t)(e->code_cap - from)) ||
+        mmap(e->code + from, e->code_cap - from, PROT_READ | PROT_EXEC, MAP_SHARED | MAP_FIXED, fd, 0) == MAP_FAILED) {
+        int saved = errno;
+        close(fd);
+        return err_host(err, saved, "code cache: cannot map %llu bytes", (unsigned long long)(e->code_cap - from));
+    }
+    if (e->code_fd >= 0)
+        close(e->code_fd);
+    e->code_fd = fd;
+    e->file_base = from;
+    e->code_used = from;
+    return BTV_OK;
+}
+
+static enum btv_status append(struct engine *e, const void *bytes, uint64_t len, uint8_t **at, struct btv_error *err)
+{
+    if (e->code_fd < 0) {
+        enum btv_status st = new_file(e, e->code_used, err);
+        if (st != BTV_OK)
+            return st;
+    }
+    uint64_t start = ALIGN_UP(e->code_used, (uint64_t)16);
+    if (start + len > e->code_cap)
+        return BTV_LIMIT;
+    const uint8_t *p = bytes;
+    for (uint64_t done = 0; done < len;) {
+        ssize_t n = pwrite(e->code_fd, p + done, len - done, (off_t)(start + done - e->file_base));
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return err_host(err, errno, "code cache: cannot write code");
+        done += (uint64_t)n;
+    }
+    e->code_used = start + len;
+    *at = e->code + start;
+    return BTV_OK;
+}
+
+static enum btv_status put_stubs(struct engine *e, struct btv_error *err)
+{
+    uint8_t *at;
+    enum btv_status st = append(e, e->stubs.bytes, e->stubs.len, &at, err);
+    if (st == BTV_OK)
+        e->enter = (enum host_exit(*)(struct cpu *, void *))(uintptr_t)(at + e->stubs.enter);
+    return st;
+}
+
+static struct table *new_table(uint64_t entries)
+{
+    struct table *t = calloc(1, sizeof *t + entries * sizeof t->slot[0]);
+    if (t)
+        t->mask = entries - 1;
+    return t;
+}
+
+enum btv_status cache_init(struct engine *e, struct btv_error *err)
+{
+    for (unsigned i = 0; i < CPU_JUMP_ENTRIES; i++)
+        cache_all_miss[i].pc = 1;
+    e->code_cap = ALIGN_UP(e->cfg.cache_bytes, (uint64_t)65536);
+    e->data_cap = ALIGN_UP(e->code_cap / 2, (uint64_t)65536);
+    uint8_t *p = mmap(NULL, e->code_cap + e->data_cap, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (p == MAP_FAILED)
+        return err_host(err, errno, "code cache: cannot reserve %llu bytes; use a smaller --code-cache-mib",
+                        (unsigned long long)(e->code_cap + e->data_cap));
+    e->code = p;
+    e->data = p + e->code_cap;
+    if (mprotect(e->data, e->data_cap, PROT_READ | PROT_WRITE))
+        return err_host(err, errno, "code cache: link records");
+    e->code_fd = -1;
+    arena_init(&e->blocks, 256 * 1024);
+    e->table = new_table(FIRST_TABLE);
+    if (!e->table)
+        return BTV_NOMEM;
+    enum btv_status st = new_file(e, 0, err);
+    return st == BTV_OK ? put_stubs(e, err) : st;
+}
+
+static void free_tables(struct engine *e)
+{
+    for (struct table *t = e->table, *older; t; t = older) {
+        older = t->older;
+        free(t);
+    }
+    e->table = NULL;
+}
+
+void cache_free(struct engine *e)
+{
+    if (e->code)
+        munmap(e->code, e->code_cap + e->data_cap);
+    if (e->code_fd >= 0)
+        close(e->code_fd);
+    free_tables(e);
+    for (unsigned i = 0; i < ARRAY_LEN(e->chunk); i++)
+        free(e->chunk[i]);
+    arena_free(&e->blocks);
+}
+
+/* -- look-up ---------------------------------------------------------------------------------------------------- */
+
+static uint64_t hash_pc(uint64_t pc)
+{
+    return (pc >> 1) * UINT64_C(0x9e3779b97f4a7c15) >> 20;
+}
+
+struct block *cache_find(struct engine *e, uint64_t pc)
+{
+    const struct table *t = atomic_load_explicit(&e->table, memory_order_acquire);
+    for (uint64_t i = hash_pc(pc);; i++) {
+        struct block *b = atomic_load_explicit(&t->slot[i & t->mask], memory_order_acquire);
+        if (!b)
+            return NULL;
+        if (b->pc == pc && !b->dead)
+            return b;
+    }
+}
+
+static void table_put(struct table *t, struct block *b)
+{
+    uint64_t i = hash_pc(b->pc);
+    for (;; i++) {
+        struct block *old = t->slot[i & t->mask];
+        if (!old || old == &dead_block)
+            break;
+    }
+    if (!t->slot[i & t->mask])
+        t->used++;
+    atomic_store_explicit(&t->slot[i & t->mask], b, memory_order_release);
+}
+
+static enum btv_status table_add(struct engine *e, struct block *b)
+{
+    struct table *t = e->table;
+    if (t->used * 2 >= t->mask) {
+        struct table *bigger = new_table((t->mask + 1) * 2);
+        if (!bigger)
+            return BTV_NOMEM;
+        for (uint32_t n = 0; n < e->nblocks; n++) {
+            struct block *o = e->chunk[n / BLOCK_CHUNK][n % BLOCK_CHUNK];
+            if (!o->dead && o != b)
+                table_put(bigger, o);
+        }
+        bigger->older = t;
+        atomic_store_explicit(&e->table, bigger, memory_order_release);
+        t = bigger;
+    }
+    table_put(t, b);
+    return BTV_OK;
+}
+
+static void table_remove(struct engine *e, const struct block *b)
+{
+    struct table *t = e->table;
+    for (uint64_t i = hash_pc(b->pc);; i++) {
+        struct block *o = t->slot[i & t->mask];
+        if (!o)
+            return;
+        if (o == b) {
+            t->slot[i & t->mask] = &dead_block;
+            return;
+        }
+    }
+}
+
+/* Code is only appended, so blocks in order of publication are in order of address. */
+struct block *cache_block_of(struct engine *e, uint64_t host_pc)
+{
+    uint32_t lo = 0, hi = atomic_load_explicit(&e->nblocks, memory_order_acquire);
+    while (lo < hi) {
+        uint32_t mid = lo + (hi - lo) / 2;
+        struct block *b = e->chunk[mid / BLOCK_CHUNK][mid % BLOCK_CHUNK];
+        uint64_t start = (uint64_t)(uintptr_t)b->code;
+        if (host_pc < start)
+            hi = mid;
+        else if (host_pc >= start + b->code_len)
+            lo = mid + 1;
+        else
+            return b;
+    }
+    return NULL;
+}
+
+/* Appends to the list of all blocks. */
+static bool list_block(struct engine *e, struct block *b)
+{
+    uint32_t n = e->nblocks;
+    if (n / BLOCK_CHUNK == ARRAY_LEN(e->chunk))
+        return false;
+    if (!e->chunk[n / BLOCK_CHUNK] && !(e->chunk[n / BLOCK_CHUNK] = malloc(BLOCK_CHUNK * sizeof(struct block *))))
+        return false;
+    e->chunk[n / BLOCK_CHUNK][n % BLOCK_CHUNK] = b;
+    atomic_store_explicit(&e->nblocks, n + 1, memory_order_release);
+    return true;
+}
+
+uint64_t cache_guest_pc(const struct block *b, uint64_t host_pc)
+{
+    uint32_t off = (uint32_t)(host_pc - (uint64_t)(uintptr_t)b->code);
+    unsigned lo = 0, hi = b->nmarks;
+    while (hi - lo > 1) {
+        unsigned mid = (lo + hi) / 2;
+        if (b->mark[mid].offset <= off)
+            lo = mid;
+        else
+            hi = mid;
+    }
+    return b->nmarks ? b->pc + (uint64_t)(int64_t)(int32_t)b->mark[lo].pc_delta : b->pc;
+}
+
+/* -- links -------------------------------------------------------------------------------------------------------- */
+
+void cache_link(struct engine *e, struct host_link *l, struct block *to)
+{
+    if (l->to || to->dead || l->from->dead)
+        return;
+    l->to = to;
+    l->prev_in = NULL;
+    l->next_in = to->incoming;
+    if (to->incoming)
+        to->incoming->prev_in = l;
+    to->incoming = l;
+    atomic_store_explicit(&l->target, to->code, memory_order_release);
+    e->stats.links_made++;
+}
+
+static void unlink_one(struct host_link *l)
+{
+    if (!l->to)
+        return;
+    if (l->prev_in)
+        l->prev_in->next_in = l->next_in;
+    else
+        l->to->incoming = l->next_in;
+    if (l->next_in)
+        l->next_in->prev_in = l->prev_in;
+    l->to = NULL;
+    atomic_store_explicit(&l->target, l->stub, memory_order_release);
+}
+
+/* -- publishing ----------------------------------------------------------------------------------------------------- */
+
+static void relocate(const struct engine *e, const struct host_code *c, uint8_t *bytes, const uint8_t *at, const struct host_link *links)
+{
+    for (unsigned i = 0; i < c->nreloc; i++) {
+        const struct host_reloc *r = &c->reloc[i];
+        const void *target = r->kind == HOST_RELOC_LINK ? (const void *)&links[r->index].target : e->code + e->stubs.offset[r->index];
+        int32_t disp = (int32_t)((intptr_t)target - (intptr_t)(at + r->offset + 4));
+        memcpy(bytes + r->offset, &disp, 4);
+    }
+}
+
+static bool add_page_refs(struct engine *e, struct block *b)
+{
+    for (unsigned r = 0; r < b->nranges; r++)
+        for (uint64_t page = b->range[r].start >> GUEST_PAGE_BITS; page <= (b->range[r].end - 1) >> GUEST_PAGE_BITS; page++) {
+            struct page_ref *ref = ARENA_NEW(&e->blocks, struct page_ref);
+            if (!ref)
+                return false;
+            ref->page = page;
+            ref->block = b;
+            ref->next = e->pages[page % PAGE_BUCKETS];
+            e->pages[page % PAGE_BUCKETS] = ref;
+        }
+    return true;
+}
+
+static uint32_t range_bytes(const struct guest_range *r, unsigned n)
+{
+    uint64_t sum = 0;
+    for (unsigned i = 0; i < n; i++)
+        sum += r[i].end - r[i].start;
+    return (uint32_t)sum;
+}
+
+static void note_published(struct engine *e, const struct block *b, const struct host_code *c)
+{
+    e->stats.blocks_translated++;
+    e->stats.insns_translated += b->insns;
+    e->stats.guest_bytes += range_bytes(b->range, b->nranges);
+    e->stats.host_bytes += c->len;
+    e->stats.host_hot_bytes += c->hot_len;
+    e->stats.side_bytes += b->nmarks * sizeof *b->mark + b->nlinks * sizeof *b->link;
+    if (e->perf_map) {
+        fprintf(e->perf_map, "%llx %x guest_%llx\n", (unsigned long long)(uintptr_t)b->code, b->code_len, (unsigned long long)b->pc);
+        fflush(e->perf_map);
+    }
+}
+
+enum btv_status cache_publish(struct engine *e, const struct guest_lift *g, const struct host_code *c, const uint8_t *copy, uint64_t pc,
+                              struct block **out, struct btv_error *err)
+{
+    struct block *old = cache_find(e, pc);
+    if (old) {
+        *out = old;
+        return BTV_OK;
+    }
+    uint64_t links_bytes = c->nlinks * sizeof(struct host_link);
+    if (e->data_used + links_bytes > e->data_cap)
+        return BTV_LIMIT;
+    if (e->code_fd < 0) {
+        enum btv_status st = new_file(e, e->code_used, err);
+        if (st != BTV_OK)
+            return st;
+    }
+    struct host_link *links = (struct host_link *)(void *)(e->data + e->data_used);
+    uint8_t *at = e->code + ALIGN_UP(e->code_used, (uint64_t)16);
+    uint32_t copy_len = range_bytes(g->range, g->nranges);
+    struct block *b = ARENA_NEW(&e->blocks, struct block);
+    struct host_mark *marks = ARENA_ARRAY(&e->blocks, struct host_mark, c->nmarks);
+    uint8_t *kept = arena_push_raw(&e->blocks, copy_len);
+    if (!b || !marks || !kept) {
+        return BTV_NOMEM;
+    }
+    relocate(e, c, c->bytes, at, links);
+    enum btv_status st = append(e, c->bytes, c->len, &at, err);
+    if (st != BTV_OK)
+        return st;
+    memcpy(marks, c->mark, c->nmarks * sizeof *marks);
+    memcpy(kept, copy, copy_len);
+    *b = (struct block){.pc = pc, .code = at, .code_len = c->len, .insns = (uint16_t)g->insns, .nranges = (uint8_t)g->nranges,
+                        .nlinks = (uint8_t)c->nlinks, .mark = marks, .nmarks = c->nmarks, .link = links, .copy = kept};
+    memcpy(b->range, g->range, sizeof b->range);
+    for (unsigned i = 0; i < c->nlinks; i++) {
+        links[i] = (struct host_link){.stub = at + c->link_stub[i], .pc = c->link_pc[i], .from = b};
+        links[i].target = links[i].stub;
+    }
+    e->data_used += links_bytes;
+    if (!add_page_refs(e, b) || !list_block(e, b))
+        return BTV_NOMEM;
+    st = table_add(e, b);
+    if (st != BTV_OK)
+        return st;
+    note_published(e, b, c);
+    *out = b;
+    return BTV_OK;
+}
+
+/* -- invalidation ----------------------------------------------------------------------------------------------------- */
+
+void cache_kill(struct engine *e, struct block *b)
+{
+    if (b->dead)
+        return;
+    b->dead = true;
+    table_remove(e, b);
+    while (b->incoming)
+        unlink_one(b->incoming);
+    for (unsigned i = 0; i < b->nlinks; i++)
+        unlink_one(&b->link[i]);
+    for (struct engine_thread *t = e->threads; t; t = t->next) {
+        struct jump_entry *j = &t->jumps[b->pc >> 1 & (CPU_JUMP_ENTRIES - 1)];
+        if (j->pc == b->pc)
+            __atomic_store_n(&j->pc, 1, __ATOMIC_SEQ_CST);
+    }
+    e->stats.blocks_invalidated++;
+}
+
+/* Has the guest code under the block changed (or become unreadable)? */
+static bool stale(struct engine *e, const struct block *b)
+{
+    const uint8_t *copy = b->copy;
+    for (unsigned i = 0; i < b->nranges; i++) {
+        uint64_t len = b->range[i].end - b->range[i].start;
+        if (!mem_check(e->mem, b->range[i].start, len, MEM_X))
+            return true;
+        if (memcmp(copy, mem_host(b->range[i].start), len))
+            return true;
+        copy += len;
+    }
+    return false;
+}
+
+static bool overlaps(const struct block *b, uint64_t start, uint64_t end)
+{
+    for (unsigned i = 0; i < b->nranges; i++)
+        if (b->range[i].start < end && start < b->range[i].end)
+            return true;
+    return false;
+}
+
+static void drop_in(struct engine *e, struct page_ref **head, uint64_t start, uint64_t end)
+{
+    for (struct page_ref *r; (r = *head);) {
+        struct block *b = r->block;
+        bool gone = b->dead;
+        if (!gone && overlaps(b, start, end) && stale(e, b)) {
+            cache_kill(e, b);
+            gone = true;
+        }
+        if (gone)
+            *head = r->next;
+        else
+            head = &r->next;
+    }
+}
+
+void engine_invalidate(struct engine *e, uint64_t start, uint64_t end)
+{
+    if (start >= end)
+        return;
+    pthread_mutex_lock(&e->lock);
+    e->generation++;
+    uint64_t first = start >> GUEST_PAGE_BITS, last = (end - 1) >> GUEST_PAGE_BITS;
+    if (last - first >= PAGE_BUCKETS)
+        for (unsigned i = 0; i < PAGE_BUCKETS; i++)
+            drop_in(e, &e->pages[i], start, end);
+    else
+        for (uint64_t p = first; p <= last; p++)
+            drop_in(e, &e->pages[p % PAGE_BUCKETS], start, end);
+    pthread_mutex_unlock(&e->lock);
+}
+
+void engine_isync(struct engine *e)
+{
+    pthread_mutex_lock(&e->lock);
+    e->generation++;
+    e->stats.isyncs++;
+    /* Code that nobody can write through any mapping of this process need not be looked at. */
+    for (unsigned i = 0; i < PAGE_BUCKETS; i++)
+        for (struct page_ref **head = &e->pages[i], *r; (r = *head);) {
+            struct mem_region m;
+            struct block *b = r->block;
+            bool fixed = !b->dead && mem_get(e->mem, r->page << GUEST_PAGE_BITS, &m) && !(m.prot & MEM_W) && !(m.flags & MEM_SHARED);
+            if (!fixed && !b->dead && stale(e, b))
+                cache_kill(e, b);
+            if (b->dead)
+                *head = r->next;
+            else
+                head = &r->next;
+        }
+    pthread_mutex_unlock(&e->lock);
+}
+
+void cache_flush(struct engine *e, struct engine_thread *self)
+{
+    engine_stop_threads(e, self);
+    e->generation++;
+    e->stats.flushes++;
+    memset(e->pages, 0, sizeof e->pages);
+    e->nblocks = 0;
+    free_tables(e);
+    arena_free(&e->blocks);
+    arena_init(&e->blocks, 256 * 1024);
+    e->data_used = 0;
+    e->table = new_table(FIRST_TABLE);
+    struct btv_error err = {0};
+    if (!e->table || new_file(e, 0, &err) != BTV_OK || put_stubs(e, &err) != BTV_OK)
+        e->cfg.interpret_only = true; /* slow, but right */
+    for (struct engine_thread *t = e->threads; t; t = t->next) {
+        for (unsigned i = 0; i < CPU_JUMP_ENTRIES; i++)
+            t->jumps[i].pc = 1;
+        t->cpu.return_sp = t->cpu.return_base;
+    }
+    engine_resume_threads(e);
+}

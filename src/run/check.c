@@ -1,0 +1,160 @@
+/*
+ * --check=exec: every block is also interpreted, and the two must agree.
+ *
+ * The interpreter goes first, on a copy of the state, with its stores kept aside in a buffer and a snapshot after each
+ * instruction of the block; then the emitted code runs for real.  Wherever it left the block, the snapshot of that place must equal
+ * the real state, and the memory must hold what the interpreter stored.  Other threads may change memory in between, so only
+ * single-threaded programs are expected to be clean.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "run/run.h"
+
+#define MAX_STORES 512
+
+struct shadow_store {
+    uint64_t addr, value;
+    unsigned bytes, insn;
+};
+
+struct shadow {
+    struct engine *engine;
+    struct shadow_store store[MAX_STORES];
+    unsigned nstores, insn;
+    bool overflow;
+    struct cpu_snapshot {
+        uint64_t slot[CPU_SLOTS];
+        struct fp_env fp;
+        uint64_t pc;
+        unsigned nstores;
+    } snap[GUEST_MAX_INSNS + 1];
+    struct cpu cpu;
+};
+
+static bool shadow_load(void *ctx, uint64_t addr, unsigned bytes, uint64_t *out, struct cpu_trap *trap)
+{
+    struct shadow *s = ctx;
+    uint8_t b[8] = {0};
+    if (!mem_check(s->engine->mem, addr, bytes, MEM_R)) {
+        *trap = (struct cpu_trap){.kind = IR_TRAP_ACCESS, .value = addr};
+        return false;
+    }
+    memcpy(b, mem_host(addr), bytes);
+    for (unsigned n = 0; n < s->nstores; n++)
+        for (unsigned k = 0; k < s->store[n].bytes; k++)
+            if (s->store[n].addr + k - addr < bytes)
+                b[s->store[n].addr + k - addr] = (uint8_t)(s->store[n].value >> (8 * k));
+    memcpy(out, b, 8);
+    return true;
+}
+
+static bool shadow_store(void *ctx, uint64_t addr, unsigned bytes, uint64_t value, struct cpu_trap *trap)
+{
+    struct shadow *s = ctx;
+    if (!mem_check(s->engine->mem, addr, bytes, MEM_W)) {
+        *trap = (struct cpu_trap){.kind = IR_TRAP_ACCESS, .value = addr};
+        return false;
+    }
+    if (s->nstores == MAX_STORES)
+        s->overflow = true;
+    else
+        s->store[s->nstores++] = (struct shadow_store){addr, value, bytes, s->insn};
+    return true;
+}
+
+static void snapshot(struct shadow *s, unsigned n, unsigned slot_pc)
+{
+    struct cpu_snapshot *p = &s->snap[n];
+    memcpy(p->slot, s->cpu.slot, sizeof p->slot);
+    p->fp = s->cpu.fp;
+    p->pc = s->cpu.slot[slot_pc];
+    p->nstores = s->nstores;
+}
+
+/* Interprets along the block; the number of snapshots taken (at least 1: the start). */
+static unsigned interpret(struct shadow *s, struct engine_thread *t, const struct block *b, struct ir_exit *last)
+{
+    struct engine *e = t->engine;
+    struct guest_shadow sh = {.ctx = s, .load = shadow_load, .store = shadow_store};
+    unsigned n = 0, done;
+    snapshot(s, 0, e->guest->slot_pc);
+    for (n = 0; n < b->nmarks && n < GUEST_MAX_INSNS; n++) {
+        uint64_t pc = b->pc + (uint64_t)(int64_t)(int32_t)b->mark[n].pc_delta;
+        if (s->cpu.slot[e->guest->slot_pc] != pc)
+            break;
+        s->insn = n;
+        e->guest->step(&s->cpu, &t->fetch, &sh, 1, last, &done);
+        if (last->kind == IR_EXIT_TRAP)
+            break;
+        snapshot(s, n + 1, e->guest->slot_pc);
+        if (last->kind != IR_EXIT_GOTO) {
+            n++;
+            break;
+        }
+    }
+    return n + 1;
+}
+
+static bool fail(struct engine_thread *t, const struct block *b, const char *what, uint64_t expect, uint64_t got)
+{
+    err_set(&t->err, BTV_MISMATCH, "check: block 0x%llx left at 0x%llx: %s: interpreter 0x%llx, emitted code 0x%llx; see: btv dump PROGRAM --at 0x%llx --stage all",
+            (unsigned long long)b->pc, (unsigned long long)t->cpu.exit_value, what, (unsigned long long)expect, (unsigned long long)got,
+            (unsigned long long)b->pc);
+    return false;
+}
+
+static bool compare(struct engine_thread *t, const struct block *b, const struct shadow *s, const struct cpu_snapshot *p)
+{
+    struct engine *e = t->engine;
+    for (unsigned i = 0; i < e->guest->slots.count; i++)
+        if (i != e->guest->slot_pc && p->slot[i] != t->cpu.slot[i])
+            return fail(t, b, e->guest->slots.slot[i].name, p->slot[i], t->cpu.slot[i]);
+    if (p->fp.flags != t->cpu.fp.flags)
+        return fail(t, b, "floating-point flags", p->fp.flags, t->cpu.fp.flags);
+    if (p->fp.rm != t->cpu.fp.rm)
+        return fail(t, b, "rounding mode", p->fp.rm, t->cpu.fp.rm);
+    for (unsigned n = p->nstores; n-- > 0;) {
+        const struct shadow_store *st = &s->store[n];
+        bool newer = false;
+        for (unsigned k = n + 1; k < p->nstores; k++)
+            newer |= s->store[k].addr < st->addr + st->bytes && st->addr < s->store[k].addr + s->store[k].bytes;
+        uint64_t got = 0, mask = st->bytes == 8 ? UINT64_MAX : (UINT64_C(1) << (8 * st->bytes)) - 1;
+        memcpy(&got, mem_host(st->addr), st->bytes);
+        if (!newer && got != (st->value & mask))
+            return fail(t, b, "memory", st->value & mask, got);
+    }
+    return true;
+}
+
+bool run_checked(struct engine_thread *t, struct block *b, enum host_exit *kind)
+{
+    struct engine *e = t->engine;
+    struct shadow *s = malloc(sizeof *s);
+    struct ir_exit last = {0};
+    if (!s)
+        return err_set(&t->err, BTV_NOMEM, "check: no memory") == BTV_OK;
+    s->engine = e;
+    s->nstores = 0;
+    s->overflow = false;
+    s->cpu = t->cpu;
+    unsigned n = interpret(s, t, b, &last);
+    e->stats.checked_blocks++;
+    *kind = run_enter(t, b);
+    uint64_t pc = *kind == HOST_EXIT_LINK ? ((struct host_link *)t->cpu.exit_link)->pc : t->cpu.exit_value;
+    bool ok = true;
+    if (!s->overflow) {
+        /* the newest snapshot taken at that pc */
+        unsigned k = n;
+        while (k > 0 && s->snap[k - 1].pc != pc)
+            k--;
+        if (!k)
+            ok = fail(t, b, "exit pc", s->snap[n - 1].pc, pc);
+        else
+            ok = compare(t, b, s, &s->snap[k - 1]);
+        if (ok && *kind == HOST_EXIT_TRAP && (last.kind != IR_EXIT_TRAP || last.trap.kind != t->cpu.trap.kind))
+            ok = fail(t, b, "exception", last.kind == IR_EXIT_TRAP ? last.trap.kind : 0, t->cpu.trap.kind);
+    }
+    free(s);
+    return ok;
+}

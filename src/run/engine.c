@@ -1,0 +1,244 @@
+/*
+ * Life of engines and threads; stopping threads; fork; statistics.
+ */
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "run/run.h"
+
+#define DEFAULT_CACHE_BYTES (UINT64_C(64) << 20)
+#define MIN_CACHE_BYTES (UINT64_C(64) << 10)
+/* Above the newest return-stack entry there is always room to look at a few older ones. */
+#define RETURN_STACK_TOP 256
+
+enum btv_status engine_new(const struct engine_config *cfg, const struct guest_isa *guest, struct mem_space *mem, struct engine **out, struct btv_error *err)
+{
+    struct engine *e = calloc(1, sizeof *e);
+    struct arena tmp;
+    if (!e)
+        return err_set(err, BTV_NOMEM, "no memory for the engine");
+    e->cfg = *cfg;
+    e->guest = guest;
+    e->mem = mem;
+    e->host = &host_x64;
+    e->code_fd = -1;
+    if (!e->cfg.cache_bytes)
+        e->cfg.cache_bytes = DEFAULT_CACHE_BYTES;
+    if (e->cfg.cache_bytes < MIN_CACHE_BYTES)
+        e->cfg.cache_bytes = MIN_CACHE_BYTES;
+    host_config_init(&e->hcfg, e->host, guest->pin_int, guest->npin_int, guest->pin_fp, guest->npin_fp, cfg->regs);
+    e->hcfg.features &= ~cfg->host_features;
+    e->hcfg.no_self_loop = cfg->no_chain || cfg->check_exec;
+    e->cfg.no_chain |= cfg->check_exec;
+    pthread_mutex_init(&e->lock, NULL);
+    pthread_cond_init(&e->resumed, NULL);
+    arena_init(&tmp, 8192);
+    enum btv_status st = e->host->stubs(&tmp, &e->hcfg, &e->stubs);
+    if (st == BTV_OK) {
+        uint8_t *keep = malloc(e->stubs.len);
+        if (keep)
+            memcpy(keep, e->stubs.bytes, e->stubs.len);
+        e->stubs.bytes = keep;
+        st = keep ? cache_init(e, err) : BTV_NOMEM;
+    }
+    arena_free(&tmp);
+    if (st != BTV_OK) {
+        engine_free(e);
+        return err_set(err, st, "cannot start the engine: %s", btv_status_text(st));
+    }
+    if (cfg->perf_map) {
+        char name[64];
+        snprintf(name, sizeof name, "/tmp/perf-%d.map", (int)getpid());
+        e->perf_map = fopen(name, "we");
+    }
+    *out = e;
+    return BTV_OK;
+}
+
+void engine_free(struct engine *e)
+{
+    if (!e)
+        return;
+    cache_free(e);
+    free(e->stubs.bytes);
+    if (e->perf_map)
+        fclose(e->perf_map);
+    pthread_mutex_destroy(&e->lock);
+    pthread_cond_destroy(&e->resumed);
+    free(e);
+}
+
+static bool map_return_stack(struct engine_thread *t)
+{
+    size_t len = GUEST_PAGE_SIZE + HOST_RETURN_STACK_BYTES + RETURN_STACK_TOP;
+    uint8_t *p = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (p == MAP_FAILED)
+        return false;
+    t->stack_map = p;
+    if (mprotect(p, GUEST_PAGE_SIZE, PROT_NONE))
+        return false;
+    uint8_t *base = p + GUEST_PAGE_SIZE + HOST_RETURN_STACK_BYTES;
+    for (unsigned i = 0; i < RETURN_STACK_TOP; i += 8)
+        memcpy(base + i, &(uint64_t){1}, 8); /* no guest pc is 1: never matches */
+    t->cpu.return_base = t->cpu.return_sp = base;
+    return true;
+}
+
+enum btv_status engine_thread_new(struct engine *e, struct engine_thread **out)
+{
+    struct engine_thread *t = aligned_alloc(64, ALIGN_UP(sizeof *t, (size_t)64));
+    if (!t)
+        return BTV_NOMEM;
+    memset(t, 0, sizeof *t);
+    t->engine = e;
+    t->jumps = malloc(CPU_JUMP_ENTRIES * sizeof *t->jumps);
+    if (!t->jumps || !map_return_stack(t)) {
+        if (t->stack_map)
+            munmap(t->stack_map, GUEST_PAGE_SIZE + HOST_RETURN_STACK_BYTES + RETURN_STACK_TOP);
+        free(t->jumps);
+        free(t);
+        return BTV_NOMEM;
+    }
+    for (unsigned i = 0; i < CPU_JUMP_ENTRIES; i++)
+        t->jumps[i] = (struct jump_entry){.pc = 1};
+    t->cpu.jumps = t->jumps;
+    t->cpu.ll_addr = 1;
+    t->cpu.helpers = e->guest->helpers;
+    t->fetch = (struct guest_code){.fetch = fetch_code, .ctx = t};
+    arena_init(&t->scratch, 128 * 1024);
+    e->guest->reset(&t->cpu);
+    pthread_mutex_lock(&e->lock);
+    t->next = e->threads;
+    e->threads = t;
+    pthread_mutex_unlock(&e->lock);
+    *out = t;
+    return BTV_OK;
+}
+
+static void add_stats(struct stats *to, const struct stats *from)
+{
+#define COUNT(name, text) to->name += from->name;
+#include "run/stats.def"
+#undef COUNT
+}
+
+static void release_thread(struct engine_thread *t)
+{
+    munmap(t->stack_map, GUEST_PAGE_SIZE + HOST_RETURN_STACK_BYTES + RETURN_STACK_TOP);
+    arena_free(&t->scratch);
+    free(t->jumps);
+    free(t);
+}
+
+void engine_thread_free(struct engine_thread *t)
+{
+    struct engine *e = t->engine;
+    pthread_mutex_lock(&e->lock);
+    for (struct engine_thread **p = &e->threads; *p; p = &(*p)->next)
+        if (*p == t) {
+            *p = t->next;
+            break;
+        }
+    add_stats(&e->stats, &t->stats);
+    pthread_mutex_unlock(&e->lock);
+    release_thread(t);
+}
+
+struct cpu *engine_cpu(struct engine_thread *t)
+{
+    return &t->cpu;
+}
+
+const struct btv_error *engine_error(const struct engine_thread *t)
+{
+    return &t->err;
+}
+
+static void request(struct engine_thread *t, uint32_t what)
+{
+    atomic_fetch_or(&t->cpu.pending, what);
+    __atomic_store_n(&t->cpu.jumps, cache_all_miss, __ATOMIC_SEQ_CST);
+}
+
+void engine_interrupt(struct engine_thread *t)
+{
+    request(t, PENDING_PERSONALITY);
+}
+
+void engine_stop_threads(struct engine *e, struct engine_thread *self)
+{
+    e->stopping = true;
+    atomic_thread_fence(memory_order_seq_cst);
+    for (struct engine_thread *t = e->threads; t; t = t->next) {
+        if (t == self)
+            continue;
+        while (atomic_load(&t->in_code)) {
+            request(t, PENDING_STOP);
+            usleep(50);
+        }
+    }
+}
+
+void engine_resume_threads(struct engine *e)
+{
+    e->stopping = false;
+    pthread_cond_broadcast(&e->resumed);
+}
+
+void engine_fork_prepare(struct engine *e)
+{
+    pthread_mutex_lock(&e->lock);
+}
+
+void engine_fork_parent(struct engine *e)
+{
+    pthread_mutex_unlock(&e->lock);
+}
+
+void engine_fork_child(struct engine *e, struct engine_thread *t)
+{
+    pthread_mutex_init(&e->lock, NULL);
+    pthread_cond_init(&e->resumed, NULL);
+    e->stopping = false;
+    for (struct engine_thread *o = e->threads, *next; o; o = next) {
+        next = o->next;
+        if (o != t)
+            release_thread(o);
+    }
+    e->threads = t;
+    t->next = NULL;
+    /* The parent goes on appending to its file: we append to our own, from the next page on. */
+    if (e->code_fd >= 0)
+        close(e->code_fd);
+    e->code_fd = -1;
+    memset(&e->stats, 0, sizeof e->stats);
+    memset(&t->stats, 0, sizeof t->stats);
+}
+
+void engine_describe(struct engine_thread *t, struct str *s)
+{
+    struct engine *e = t->engine;
+    uint64_t pc = t->cpu.slot[e->guest->slot_pc];
+    struct block *b = cache_find(e, pc);
+    str_add(s, "guest pc 0x%llx, tier %s", (unsigned long long)pc, t->interpreting ? "interpreter" : "baseline");
+    if (b)
+        str_add(s, ", block of %u instructions", b->insns);
+    str_add(s, "; see: btv dump PROGRAM --at 0x%llx --stage all", (unsigned long long)pc);
+}
+
+void engine_print_stats(const struct engine *e, struct str *s)
+{
+    struct stats sum = e->stats;
+    for (const struct engine_thread *t = e->threads; t; t = t->next)
+        add_stats(&sum, &t->stats);
+    str_add(s, "host %s, pins %u integer %u floating point, code cache %llu of %llu KiB used\n", e->host->name, e->hcfg.npin_int, e->hcfg.npin_fp,
+            (unsigned long long)e->code_used >> 10, (unsigned long long)e->code_cap >> 10);
+#define COUNT(name, text) str_add(s, "%-20s %14llu  %s\n", #name, (unsigned long long)sum.name, text);
+#include "run/stats.def"
+#undef COUNT
+}

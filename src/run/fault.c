@@ -1,0 +1,64 @@
+/*
+ * Host faults that belong to guest code become guest exceptions at the right instruction.
+ *
+ * In emitted code the pins are in the signal context and everything else is in struct cpu; the block's marks give the guest
+ * pc.  In the interpreter nothing but slot pc matters (guest.h, step), so the handler lets the thread resume in
+ * land(), which jumps back into engine_run.  This is the only file with a longjmp.
+ */
+#include <string.h>
+
+#include "run/run.h"
+
+static _Thread_local struct engine_thread *landing_thread;
+
+__attribute__((noreturn, force_align_arg_pointer)) static void land(void)
+{
+    siglongjmp(landing_thread->landing, 1);
+}
+
+static struct cpu_trap trap_of(int sig, const siginfo_t *info)
+{
+    struct cpu_trap t = {.detail = (uint32_t)info->si_code, .value = (uint64_t)(uintptr_t)info->si_addr};
+    t.kind = sig == SIGBUS ? IR_TRAP_BUS : IR_TRAP_ACCESS;
+    return t;
+}
+
+static bool in_stubs(const struct engine *e, uint64_t pc)
+{
+    uint64_t start = (uint64_t)(uintptr_t)e->code;
+    return pc >= start && pc < start + e->stubs.len;
+}
+
+bool engine_in_code(const struct engine *e, const void *uc)
+{
+    uint64_t pc = e->host->context_pc(uc), start = (uint64_t)(uintptr_t)e->code;
+    return pc >= start && pc < start + e->code_cap;
+}
+
+bool engine_host_fault(struct engine_thread *t, int sig, const siginfo_t *info, void *uc)
+{
+    struct engine *e = t->engine;
+    uint64_t addr = (uint64_t)(uintptr_t)info->si_addr;
+    if (sig != SIGSEGV && sig != SIGBUS)
+        return false;
+    if (engine_in_code(e, uc)) {
+        if (e->host->return_stack_fault(&t->cpu, uc, addr))
+            return true;
+        uint64_t pc = e->host->context_pc(uc);
+        struct block *b = cache_block_of(e, pc);
+        if (!b || in_stubs(e, pc))
+            return false;
+        e->host->save_context(&e->hcfg, &t->cpu, uc);
+        t->cpu.trap = trap_of(sig, info);
+        t->cpu.exit_value = cache_guest_pc(b, pc);
+        e->host->context_set_pc(uc, (uint64_t)(uintptr_t)(e->code + e->stubs.fault));
+        return true;
+    }
+    if (t->interpreting) {
+        t->cpu.trap = trap_of(sig, info);
+        landing_thread = t;
+        e->host->context_set_pc(uc, (uint64_t)(uintptr_t)land);
+        return true;
+    }
+    return false;
+}

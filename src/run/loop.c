@@ -1,0 +1,189 @@
+/*
+ * The dispatcher of one guest thread.
+ */
+#include <pthread.h>
+#include <stdatomic.h>
+#include <string.h>
+
+#include "run/run.h"
+
+#define HOT_DEFAULT 8
+
+static inline uint64_t *pc_slot(struct engine_thread *t)
+{
+    return &t->cpu.slot[t->engine->guest->slot_pc];
+}
+
+bool run_is_hot(struct engine *e, uint64_t pc)
+{
+    unsigned threshold = e->cfg.hot_threshold ? e->cfg.hot_threshold : HOT_DEFAULT;
+    uint8_t *h = &e->heat[(pc >> 1) * UINT64_C(0x9e3779b97f4a7c15) >> 48];
+    if (*h + 1u >= threshold)
+        return true;
+    ++*h;
+    return false;
+}
+
+bool run_interpret(struct engine_thread *t, unsigned max_insns, enum engine_stop *stop)
+{
+    struct ir_exit out;
+    unsigned done = 0;
+    t->interpreting = true;
+    t->engine->guest->step(&t->cpu, &t->fetch, NULL, max_insns, &out, &done);
+    t->interpreting = false;
+    t->stats.interp_runs++;
+    t->stats.interp_insns += done;
+    switch (out.kind) {
+    case IR_EXIT_SYSCALL: *stop = ENGINE_SYSCALL; return false;
+    case IR_EXIT_TRAP:
+        t->cpu.trap = out.trap;
+        *stop = ENGINE_TRAP;
+        t->stats.exit_trap++;
+        return false;
+    case IR_EXIT_ISYNC: engine_isync(t->engine); return true;
+    default: return true;
+    }
+}
+
+enum host_exit run_enter(struct engine_thread *t, struct block *b)
+{
+    t->stats.entries++;
+    enum host_exit k = t->engine->enter(&t->cpu, b->code);
+    t->engine->host->fp_leave(&t->cpu);
+    return k;
+}
+
+/* Waits while somebody holds the threads out of code. */
+static void wait_resumed(struct engine *e)
+{
+    pthread_mutex_lock(&e->lock);
+    while (e->stopping)
+        pthread_cond_wait(&e->resumed, &e->lock);
+    pthread_mutex_unlock(&e->lock);
+}
+
+/* What other threads or signal handlers asked for.  True: return to the personality. */
+static bool handle_pending(struct engine_thread *t)
+{
+    uint32_t p = atomic_exchange(&t->cpu.pending, 0);
+    t->cpu.jumps = t->jumps;
+    if (p & PENDING_STOP)
+        wait_resumed(t->engine);
+    return p & PENDING_PERSONALITY;
+}
+
+/* An unlinked direct exit: link it if its target is translated or hot enough to be. */
+static void follow_link(struct engine_thread *t)
+{
+    struct engine *e = t->engine;
+    struct host_link *l = t->cpu.exit_link;
+    t->stats.exit_link++;
+    *pc_slot(t) = l->pc;
+    if (e->cfg.no_chain)
+        return;
+    struct block *to = cache_find(e, l->pc);
+    if (!to)
+        return;
+    pthread_mutex_lock(&e->lock);
+    cache_link(e, l, to);
+    pthread_mutex_unlock(&e->lock);
+}
+
+static void remember_jump(struct engine_thread *t, uint64_t pc, struct block *b)
+{
+    struct jump_entry *j = &t->jumps[pc >> 1 & (CPU_JUMP_ENTRIES - 1)];
+    if (t->engine->cfg.no_chain)
+        return;
+    __atomic_store_n(&j->pc, 1, __ATOMIC_RELAXED);
+    j->code = b->code;
+    __atomic_store_n(&j->pc, pc, __ATOMIC_SEQ_CST);
+    if (b->dead) /* killed meanwhile: the killer may have looked before we wrote */
+        __atomic_store_n(&j->pc, 1, __ATOMIC_SEQ_CST);
+}
+
+/* Runs emitted code from b.  True: continue in the loop. */
+static bool run_block(struct engine_thread *t, struct block *b, enum engine_stop *stop)
+{
+    struct engine *e = t->engine;
+    enum host_exit k;
+    if (!e->cfg.check_exec) {
+        k = run_enter(t, b);
+    } else if (!run_checked(t, b, &k)) {
+        *stop = ENGINE_ERROR;
+        return false;
+    }
+    switch (k) {
+    case HOST_EXIT_LINK: follow_link(t); return true;
+    case HOST_EXIT_INDIRECT:
+        t->stats.exit_indirect++;
+        *pc_slot(t) = t->cpu.exit_value;
+        if ((b = cache_find(e, t->cpu.exit_value)))
+            remember_jump(t, t->cpu.exit_value, b);
+        return true;
+    case HOST_EXIT_SYSCALL:
+        t->stats.exit_syscall++;
+        *pc_slot(t) = t->cpu.exit_value;
+        *stop = ENGINE_SYSCALL;
+        return false;
+    case HOST_EXIT_ISYNC:
+        *pc_slot(t) = t->cpu.exit_value;
+        t->in_code = false;
+        engine_isync(e);
+        return true;
+    case HOST_EXIT_BAIL:
+        t->stats.exit_bail++;
+        *pc_slot(t) = t->cpu.exit_value;
+        t->in_code = false;
+        return run_interpret(t, 1, stop);
+    case HOST_EXIT_INTERRUPT:
+        t->stats.exit_interrupt++;
+        *pc_slot(t) = t->cpu.exit_value;
+        return true;
+    default:
+        t->stats.exit_trap++;
+        *pc_slot(t) = t->cpu.exit_value;
+        *stop = ENGINE_TRAP;
+        return false;
+    }
+}
+
+/* One round.  True: go on. */
+static bool step(struct engine_thread *t, enum engine_stop *stop)
+{
+    struct engine *e = t->engine;
+    uint64_t pc = *pc_slot(t);
+    if (!e->cfg.interpret_only && e->host->fp_enter(&t->cpu)) {
+        atomic_store(&t->in_code, true);
+        if (e->stopping) { /* seen after in_code was set: either the stopper waits for us or we wait for it */
+            atomic_store(&t->in_code, false);
+            wait_resumed(e);
+            return true;
+        }
+        struct block *b = cache_find(e, pc);
+        if (b) {
+            bool go_on = run_block(t, b, stop);
+            atomic_store_explicit(&t->in_code, false, memory_order_release);
+            return go_on;
+        }
+        atomic_store_explicit(&t->in_code, false, memory_order_release);
+        if (run_is_hot(e, pc) && translate(t, pc))
+            return true;
+    }
+    return run_interpret(t, GUEST_MAX_INSNS, stop);
+}
+
+enum engine_stop engine_run(struct engine_thread *t)
+{
+    enum engine_stop stop = ENGINE_INTERRUPT;
+    if (sigsetjmp(t->landing, 0)) { /* a guest access of the interpreter faulted; see fault.c */
+        t->interpreting = false;
+        t->stats.exit_trap++;
+        return ENGINE_TRAP;
+    }
+    for (;;) {
+        if (atomic_load_explicit(&t->cpu.pending, memory_order_relaxed) && handle_pending(t))
+            return ENGINE_INTERRUPT;
+        if (!step(t, &stop))
+            return stop;
+    }
+}

@@ -1,0 +1,158 @@
+/*
+ * The engine's own structs, shared by the files of this folder.
+ *
+ *   engine.c     life of engines and threads, fork, interrupts, statistics
+ *   loop.c       the dispatcher: interpret, translate, enter, react to exits
+ *   translate.c  guest code -> IR -> host code -> published block
+ *   cache.c      code memory, blocks, look-up, links, invalidation, flushing
+ *   fault.c      host faults -> guest exceptions
+ *   check.c      --check=exec
+ *
+ * Code memory is a memory file mapped readable and executable, never writable; code is written with pwrite(2) and only
+ * ever appended.  A child of fork appends to a file of its own from the next page on, so parent and child share what
+ * they had and never disturb each other.  Links are data (host_link), private to each process.
+ *
+ * Locks: engine.lock guards publishing, links, invalidation and the thread list.  Look-ups take no lock: `table` is
+ * replaced as a whole when it grows, entries are only ever set or pointed at `dead_block`.
+ */
+#ifndef BTV_RUN_RUN_H
+#define BTV_RUN_RUN_H
+
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdio.h>
+
+#include "host/host.h"
+#include "run/engine.h"
+
+struct block {
+    uint64_t pc;
+    uint8_t *code;
+    uint32_t code_len;
+    uint16_t insns;
+    uint8_t nranges, nlinks;
+    _Atomic bool dead;
+    struct guest_range range[GUEST_MAX_RANGES];
+    struct host_mark *mark;
+    unsigned nmarks;
+    struct host_link *link;     /* nlinks of them */
+    struct host_link *incoming; /* links of other blocks that jump here */
+    uint8_t *copy;              /* the guest bytes it was made from, range after range */
+};
+
+/* One (page, block) pair of the page index. */
+struct page_ref {
+    struct page_ref *next;
+    uint64_t page;
+    struct block *block;
+};
+
+#define PAGE_BUCKETS 4096
+
+struct table {
+    uint64_t mask;
+    uint64_t used;
+    struct table *older; /* kept until the next flush: readers may hold it */
+    struct block *_Atomic slot[];
+};
+
+enum {
+    PENDING_PERSONALITY = 1, /* engine_interrupt */
+    PENDING_STOP = 2,        /* another thread wants everybody out of code */
+};
+
+#define COLD_BUCKETS 65536
+#define BLOCK_CHUNK 4096u
+
+struct stats {
+#define COUNT(name, text) uint64_t name;
+#include "run/stats.def"
+#undef COUNT
+};
+
+struct engine {
+    struct engine_config cfg;
+    const struct guest_isa *guest;
+    struct mem_space *mem;
+    const struct host_isa *host;
+    struct host_config hcfg;
+    struct host_stubs stubs;
+
+    pthread_mutex_t lock;
+    pthread_cond_t resumed;
+    struct engine_thread *threads;
+    bool stopping; /* somebody holds all threads out of code */
+
+    /* code and data memory */
+    uint8_t *code;            /* start of the reservation */
+    uint64_t code_cap, code_used;
+    uint64_t file_base;       /* offset in `code` where code_fd's file starts */
+    int code_fd;              /* -1: make one before appending */
+    uint8_t *data;            /* link records */
+    uint64_t data_cap, data_used;
+    enum host_exit (*enter)(struct cpu *cpu, void *code);
+
+    struct arena blocks;      /* struct block, marks, copies, page refs; freed by a flush */
+    struct block **chunk[1024]; /* all blocks in order of address, BLOCK_CHUNK each */
+    _Atomic uint32_t nblocks;
+    struct page_ref *pages[PAGE_BUCKETS];
+    struct table *_Atomic table;
+    _Atomic uint64_t generation; /* changes whenever guest code may have changed */
+    uint8_t heat[COLD_BUCKETS];
+    struct stats stats;       /* of threads that ended, and what happens under the lock */
+    FILE *perf_map;
+};
+
+struct engine_thread {
+    struct cpu cpu;
+    struct engine *engine;
+    struct engine_thread *next;
+    struct arena scratch;     /* one translation */
+    struct jump_entry *jumps; /* the real table; cpu.jumps may point at the all-miss one */
+    uint8_t *stack_map;       /* guard page + shadow return stack */
+    struct stats stats;
+    struct btv_error err;
+
+    /* fetch window */
+    uint64_t win_start, win_end, win_gen;
+    struct guest_code fetch;
+
+    _Atomic bool in_code; /* between looking a block up and leaving code: a flush waits for it */
+    volatile bool interpreting;
+    sigjmp_buf landing;
+};
+
+/* -- cache.c -- */
+BTV_NODISCARD enum btv_status cache_init(struct engine *e, struct btv_error *err);
+void cache_free(struct engine *e);
+struct block *cache_find(struct engine *e, uint64_t pc);
+/* Appends code and publishes the block.  *out may be an older block for the same pc.  BTV_LIMIT: no room, flush. Lock held. */
+BTV_NODISCARD enum btv_status cache_publish(struct engine *e, const struct guest_lift *g, const struct host_code *c, const uint8_t *copy, uint64_t pc,
+                                            struct block **out, struct btv_error *err);
+void cache_link(struct engine *e, struct host_link *l, struct block *to); /* lock held */
+void cache_kill(struct engine *e, struct block *b);                       /* lock held */
+void cache_flush(struct engine *e, struct engine_thread *self);           /* lock held */
+struct block *cache_block_of(struct engine *e, uint64_t host_pc);         /* any thread, also in signal handlers */
+uint64_t cache_guest_pc(const struct block *b, uint64_t host_pc);
+extern struct jump_entry cache_all_miss[CPU_JUMP_ENTRIES];
+
+/* -- engine.c -- */
+void engine_stop_threads(struct engine *e, struct engine_thread *self);   /* lock held; nobody else is in code afterwards */
+void engine_resume_threads(struct engine *e);
+
+/* -- translate.c -- */
+/* NULL: leave it to the interpreter (t->err may tell why). */
+struct block *translate(struct engine_thread *t, uint64_t pc);
+const uint8_t *fetch_code(void *thread, uint64_t pc, size_t *avail);
+
+/* -- loop.c -- */
+bool run_is_hot(struct engine *e, uint64_t pc);
+/* Enters code; exit kind.  cpu->fp has been prepared. */
+enum host_exit run_enter(struct engine_thread *t, struct block *b);
+/* Interprets; false: the personality must look (stop in *stop). */
+bool run_interpret(struct engine_thread *t, unsigned max_insns, enum engine_stop *stop);
+
+/* -- check.c -- */
+bool run_checked(struct engine_thread *t, struct block *b, enum host_exit *kind);
+
+#endif

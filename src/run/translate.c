@@ -1,0 +1,112 @@
+/*
+ * Guest code at a pc -> IR -> host code -> a published block.
+ *
+ * Works in the thread's own arena without a lock; only publishing takes it.  If guest code was changed by somebody
+ * meanwhile (the generation moved), the translation is thrown away and made again.
+ */
+#include <pthread.h>
+#include <stdatomic.h>
+#include <string.h>
+
+#include "run/run.h"
+
+#define MAX_ATTEMPTS 8
+
+const uint8_t *fetch_code(void *thread, uint64_t pc, size_t *avail)
+{
+    struct engine_thread *t = thread;
+    uint64_t gen = atomic_load_explicit(&t->engine->generation, memory_order_acquire);
+    if (pc < t->win_start || pc >= t->win_end || gen != t->win_gen) {
+        uint64_t span = mem_exec_span(t->engine->mem, pc, 1u << 20);
+        if (!span)
+            return NULL;
+        t->win_start = pc;
+        t->win_end = pc + span;
+        t->win_gen = gen;
+    }
+    *avail = (size_t)(t->win_end - pc);
+    return mem_host(pc);
+}
+
+/* The guest bytes a translation depends on, in one piece. */
+static uint8_t *copy_ranges(struct arena *a, const struct guest_lift *g)
+{
+    size_t len = 0, at = 0;
+    for (unsigned i = 0; i < g->nranges; i++)
+        len += (size_t)(g->range[i].end - g->range[i].start);
+    uint8_t *copy = arena_push_raw(a, len ? len : 1);
+    for (unsigned i = 0; copy && i < g->nranges; i++) {
+        size_t n = (size_t)(g->range[i].end - g->range[i].start);
+        memcpy(copy + at, mem_host(g->range[i].start), n);
+        at += n;
+    }
+    return copy;
+}
+
+static enum btv_status make(struct engine_thread *t, uint64_t pc, unsigned max_insns, struct guest_lift *g, struct host_code *code)
+{
+    struct engine *e = t->engine;
+    arena_reset(&t->scratch);
+    *g = (struct guest_lift){.pc = pc, .code = &t->fetch, .max_insns = max_insns, .max_side_exits = 4, .follow_jumps = true};
+    struct ir_func *f = ir_func_new(&t->scratch, &e->guest->slots, NULL);
+    if (!f)
+        return BTV_NOMEM;
+    f->pc = pc;
+    enum btv_status st = e->guest->lift(g, f);
+    if (st != BTV_OK || !arena_ok(&t->scratch))
+        return BTV_NOMEM;
+#ifndef NDEBUG
+    struct btv_error err = {0};
+    st = ir_verify(f, &err);
+    if (st != BTV_OK)
+        return err_set(&t->err, st, "translation of 0x%llx breaks a rule: %s", (unsigned long long)pc, err.text);
+#endif
+    return e->host->emit(&t->scratch, &e->hcfg, f, code);
+}
+
+static struct block *publish(struct engine_thread *t, const struct guest_lift *g, const struct host_code *code, const uint8_t *copy, uint64_t pc)
+{
+    struct engine *e = t->engine;
+    struct block *b = NULL;
+    enum btv_status st = cache_publish(e, g, code, copy, pc, &b, &t->err);
+    if (st == BTV_LIMIT || st == BTV_NOMEM) {
+        cache_flush(e, t);
+        st = cache_publish(e, g, code, copy, pc, &b, &t->err);
+    }
+    if (st == BTV_OK && e->cfg.flush_every && e->stats.blocks_translated % e->cfg.flush_every == 0) {
+        cache_flush(e, t);
+        b = NULL;
+    }
+    return st == BTV_OK ? b : NULL;
+}
+
+struct block *translate(struct engine_thread *t, uint64_t pc)
+{
+    struct engine *e = t->engine;
+    unsigned max = e->cfg.max_insns ? e->cfg.max_insns : GUEST_MAX_INSNS;
+    for (int attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+        uint64_t gen = atomic_load_explicit(&e->generation, memory_order_acquire);
+        struct guest_lift g;
+        struct host_code code;
+        enum btv_status st = make(t, pc, max, &g, &code);
+        if (st == BTV_LIMIT && max > 1) {
+            max = max / 2;
+            t->stats.blocks_refused++;
+            continue;
+        }
+        if (st != BTV_OK || !g.nranges)
+            return NULL;
+        const uint8_t *copy = copy_ranges(&t->scratch, &g);
+        if (!copy)
+            return NULL;
+        pthread_mutex_lock(&e->lock);
+        struct block *b = NULL;
+        bool same = gen == e->generation;
+        if (same)
+            b = publish(t, &g, &code, copy, pc);
+        pthread_mutex_unlock(&e->lock);
+        if (same)
+            return b;
+    }
+    return NULL;
+}
