@@ -1,0 +1,440 @@
+/*
+ * clone, clone3, fork, vfork.
+ *
+ *   CLONE_THREAD            a detached pthread of the host, whose thread number is the guest's
+ *   without CLONE_VM        fork(3) of the host's C library when the flags are plain, so that its locks survive in the
+ *                           child; the raw call otherwise (namespaces, other exit signals, shared file tables ...)
+ *   CLONE_VM, not a thread  a process in the same memory: the raw call with CLONE_VM | CLONE_VFORK on a fresh host stack.  The
+ *                           kernel suspends the calling host thread until the child execs or ends, so the child may use its
+ *                           thread-local storage meanwhile.  For a guest's vfork that is the guest's own thread; without
+ *                           CLONE_VFORK a helper thread calls, and the guest's goes on.
+ *
+ * A child in shared memory works on copies of linux_process and linux_thread that its creator frees.  CLONE_SIGHAND without
+ * CLONE_THREAD copies the handlers instead of sharing them.
+ */
+#include "linux/thread.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <semaphore.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "linux/sig.h"
+#include "linux/sys.h"
+
+#define THREAD_STACK_BYTES (512 * 1024)
+#define CLONE3_SIZE_VER0 64
+#define CLONE3_SIZE_MAX 88
+#define PIDFD_THREAD_FLAG 0200 /* PIDFD_THREAD of pidfd_open(2): O_EXCL */
+
+#define FLAG_CLEAR_SIGHAND UINT64_C(0x100000000)
+#define FLAG_INTO_CGROUP UINT64_C(0x200000000)
+#define FLAG_NEWTIME UINT64_C(0x80)
+#define FLAGS_NAMESPACE \
+    ((uint64_t)(CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWCGROUP) | FLAG_NEWTIME)
+/* What the personality does itself, in the guest's terms. */
+#define FLAGS_OURS ((uint64_t)(CLONE_SETTLS | CLONE_PARENT_SETTID | CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID))
+
+/* struct clone_args of the kernel, which is what clone3 takes. */
+struct clone_request {
+    uint64_t flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls, set_tid, set_tid_size, cgroup;
+};
+_Static_assert(sizeof(struct clone_request) == CLONE3_SIZE_MAX, "layout of clone_args");
+
+/* A new thread or memory-sharing process, until it runs on its own.  Lives on the creator's stack. */
+struct birth {
+    struct linux_thread *parent;
+    const struct clone_request *req;
+    sem_t ready;
+    int64_t result; /* thread number or -errno */
+};
+
+/* -- what all children have in common ------------------------------------------------------------------------ */
+
+static void child_registers(struct linux_thread *t, const struct clone_request *req)
+{
+    const struct linux_abi *abi = t->proc->abi;
+    t->cpu->slot[abi->slot_ret] = 0;
+    if (req->stack)
+        t->cpu->slot[abi->slot_sp] = req->stack + req->stack_size;
+    if (req->flags & CLONE_SETTLS)
+        t->cpu->slot[abi->slot_tls] = req->tls;
+    t->clear_child_tid = req->flags & CLONE_CHILD_CLEARTID ? req->child_tid : 0;
+}
+
+static void store_tid(uint64_t addr, pid_t tid)
+{
+    const int32_t value = tid;
+    (void)!linux_copy_out(addr, &value, sizeof value); /* the kernel ignores a bad pointer as well */
+}
+
+/* A copy of `from` on the calling host thread, ready for linux_thread_loop.  NULL: out of memory. */
+static struct linux_thread *child_new(struct linux_process *p, const struct linux_thread *from, const struct clone_request *req)
+{
+    struct linux_thread *t = linux_thread_new(p);
+    if (!t)
+        return NULL;
+    linux_thread_copy_cpu(t, from);
+    linux_signal_thread_copy(t, from);
+    /* kernel/fork.c: copy_process: a child in shared memory that does not borrow the stack has no alternate one */
+    if ((req->flags & (CLONE_VM | CLONE_VFORK)) == CLONE_VM)
+        t->alt = (struct linux_altstack){.flags = LINUX_SS_DISABLE};
+    linux_robust_reset(t);
+    child_registers(t, req);
+    if (req->flags & CLONE_PARENT_SETTID)
+        store_tid(req->parent_tid, t->tid);
+    if (req->flags & CLONE_CHILD_SETTID)
+        store_tid(req->child_tid, t->tid);
+    return t;
+}
+
+static void announce(struct birth *b, int64_t result)
+{
+    b->result = result;
+    sem_post(&b->ready);
+}
+
+static void await(sem_t *s)
+{
+    while (sem_wait(s))
+        continue;
+}
+
+static int64_t start_pthread(void *(*fn)(void *), void *arg)
+{
+    pthread_attr_t attr;
+    pthread_t id;
+    pthread_attr_init(&attr);
+    pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+    pthread_attr_setstacksize(&attr, THREAD_STACK_BYTES);
+    int r = pthread_create(&id, &attr, fn, arg);
+    pthread_attr_destroy(&attr);
+    return -r;
+}
+
+/* -- threads ------------------------------------------------------------------------------------------------- */
+
+static void *thread_main(void *arg)
+{
+    struct birth *b = arg;
+    struct linux_thread *t = child_new(b->parent->proc, b->parent, b->req);
+    if (!t) {
+        announce(b, -ENOMEM);
+        return NULL;
+    }
+    t->host_pthread = true;
+    int apart = (int)(~b->req->flags & (CLONE_FS | CLONE_FILES));
+    if (apart)
+        unshare(apart);
+    announce(b, t->tid);
+    linux_thread_loop(t);
+    return NULL;
+}
+
+static int64_t clone_thread(struct linux_thread *t, const struct clone_request *req)
+{
+    struct birth b = {.parent = t, .req = req};
+    sem_init(&b.ready, 0, 0);
+    linux_signal_block_all(); /* inherited: the new thread is not disturbed before its loop */
+    int64_t r = start_pthread(thread_main, &b);
+    if (!r) {
+        await(&b.ready);
+        r = b.result;
+    }
+    linux_signal_unblock(t);
+    if (r > 0 && (req->flags & CLONE_PIDFD)) {
+        int32_t fd = (int32_t)linux_host_syscall(SYS_pidfd_open, (uint64_t)r, PIDFD_THREAD_FLAG, 0, 0, 0, 0);
+        (void)!linux_copy_out(req->pidfd, &fd, sizeof fd);
+    }
+    return r;
+}
+
+/* -- processes with their own memory -------------------------------------------------------------------------- */
+
+/* The raw call: returns twice, on the same stack in the child's copy of the memory. */
+static int64_t raw_fork(const struct clone_request *req, int32_t *pidfd)
+{
+    uint64_t flags = req->flags & ~(FLAGS_OURS | CLONE_VM | CLONE_SIGHAND);
+    if (req->set_tid_size || (flags >> 32)) {
+        struct clone_request host = *req;
+        host.flags = flags;
+        host.pidfd = (uint64_t)(uintptr_t)pidfd;
+        host.child_tid = host.parent_tid = host.stack = host.stack_size = host.tls = 0;
+        return linux_host_syscall(SYS_clone3, (uint64_t)(uintptr_t)&host, sizeof host, 0, 0, 0, 0);
+    }
+    return linux_host_syscall(SYS_clone, flags | req->exit_signal, 0, (uint64_t)(uintptr_t)pidfd, 0, 0, 0);
+}
+
+static int64_t plain_fork(void)
+{
+    pid_t pid = fork();
+    return pid < 0 ? -errno : pid;
+}
+
+/* In the child: t is the only thread of its process. */
+static void adopt_process(struct linux_thread *t)
+{
+    struct linux_process *p = t->proc;
+    struct linux_thread *other, *next;
+    pthread_mutex_init(&p->lock, NULL);
+    for (other = p->threads; other; other = next) {
+        next = other->next;
+        if (other != t) { /* its engine thread was dropped by engine_fork_child */
+            linux_signal_thread_free(other);
+            free(other);
+        }
+    }
+    p->threads = t;
+    t->prev = t->next = NULL;
+    t->tid = (pid_t)linux_host_syscall(SYS_gettid, 0, 0, 0, 0, 0, 0);
+    t->host = pthread_self();
+    t->host_pthread = false;
+    t->in_vfork_child = false;
+    p->vfork_child = false;
+    t->cpu->ll_addr = 1;
+    linux_robust_reset(t);
+    linux_signal_fork_child(t);
+}
+
+static int64_t clone_process(struct linux_thread *t, const struct clone_request *req)
+{
+    struct linux_process *p = t->proc;
+    int32_t pidfd = -1;
+    bool plain = !(req->flags & ~FLAGS_OURS) && req->exit_signal == SIGCHLD && !req->set_tid_size;
+
+    linux_signal_block_all();
+    pthread_mutex_lock(&p->lock);
+    engine_fork_prepare(p->engine);
+    linux_mm_fork_prepare(p);
+    int64_t pid = plain ? plain_fork() : raw_fork(req, &pidfd);
+    linux_mm_fork_done(p);
+    if (pid == 0) {
+        engine_fork_child(p->engine, t->et);
+        adopt_process(t);
+        child_registers(t, req);
+        if (req->flags & FLAG_CLEAR_SIGHAND)
+            linux_signal_clear_handlers(p);
+        if (req->flags & CLONE_CHILD_SETTID)
+            store_tid(req->child_tid, t->tid);
+    } else {
+        engine_fork_parent(p->engine);
+        pthread_mutex_unlock(&p->lock);
+        if (pid > 0 && (req->flags & CLONE_PARENT_SETTID))
+            store_tid(req->parent_tid, (pid_t)pid);
+        if (pid > 0 && (req->flags & CLONE_PIDFD))
+            (void)!linux_copy_out(req->pidfd, &pidfd, sizeof pidfd);
+    }
+    linux_signal_unblock(t);
+    return pid;
+}
+
+/* -- processes in the same memory ------------------------------------------------------------------------------ */
+
+struct shared_child {
+    struct birth birth; /* first: thread_main's kin get a birth */
+    struct linux_process proc;
+    struct linux_thread *child;
+    void *stack;
+    int32_t pidfd;
+    sem_t told; /* without CLONE_VFORK: the creator has read what it needs from here */
+};
+
+static int shared_main(void *arg)
+{
+    struct shared_child *s = arg;
+    const struct clone_request *req = s->birth.req;
+    struct linux_thread *t = child_new(&s->proc, s->birth.parent, req);
+    s->child = t;
+    if (!t) { /* rare enough for the parent to see a child that fails at once */
+        announce(&s->birth, linux_host_syscall(SYS_getpid, 0, 0, 0, 0, 0, 0));
+        linux_thread_exit(127);
+    }
+    t->in_vfork_child = true;
+    if (req->flags & FLAG_CLEAR_SIGHAND)
+        linux_signal_clear_handlers(&s->proc);
+    announce(&s->birth, t->tid);
+    linux_thread_loop(t);
+    linux_thread_exit(0); /* not reached */
+}
+
+static struct shared_child *shared_new(struct linux_thread *t, const struct clone_request *req)
+{
+    struct shared_child *s = calloc(1, sizeof *s);
+    if (!s)
+        return NULL;
+    s->stack = mmap(NULL, THREAD_STACK_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
+    if (s->stack == MAP_FAILED) {
+        free(s);
+        return NULL;
+    }
+    s->birth.parent = t;
+    s->birth.req = req;
+    sem_init(&s->birth.ready, 0, 0);
+    sem_init(&s->told, 0, 0);
+    s->pidfd = -1;
+    pthread_mutex_lock(&t->proc->lock);
+    s->proc = *t->proc;
+    pthread_mutex_unlock(&t->proc->lock);
+    pthread_mutex_init(&s->proc.lock, NULL);
+    pthread_mutex_init(&s->proc.mm_lock, NULL);
+    s->proc.threads = NULL;
+    s->proc.vfork_child = true;
+    return s;
+}
+
+static void shared_free(struct shared_child *s, struct linux_thread *self)
+{
+    if (s->child)
+        linux_thread_free(s->child);
+    linux_set_self(self);
+    munmap(s->stack, THREAD_STACK_BYTES);
+    free(s);
+}
+
+/* Returns when the child has left the memory. */
+static int64_t shared_clone(struct shared_child *s)
+{
+    uint64_t keep = FLAGS_NAMESPACE | CLONE_FS | CLONE_FILES | CLONE_PARENT | CLONE_SYSVSEM | CLONE_IO | CLONE_PIDFD | CLONE_PTRACE | CLONE_UNTRACED;
+    const struct clone_request *req = s->birth.req;
+    int flags = (int)((req->flags & keep) | CLONE_VM | CLONE_VFORK | req->exit_signal);
+    int pid = clone(shared_main, (char *)s->stack + THREAD_STACK_BYTES, flags, s, &s->pidfd, NULL, NULL);
+    return pid < 0 ? -errno : pid;
+}
+
+/* The host thread that waits in the place of a guest thread which does not. */
+static void *helper_main(void *arg)
+{
+    struct shared_child *s = arg;
+    int64_t r = shared_clone(s);
+    if (r < 0)
+        announce(&s->birth, r);
+    await(&s->told);
+    shared_free(s, NULL);
+    return NULL;
+}
+
+static int64_t clone_shared(struct linux_thread *t, const struct clone_request *req)
+{
+    struct shared_child *s = shared_new(t, req);
+    if (!s)
+        return -ENOMEM;
+    linux_signal_block_all();
+    int64_t r;
+    int32_t pidfd;
+    if (req->flags & CLONE_VFORK) {
+        r = shared_clone(s);
+        pidfd = s->pidfd;
+        shared_free(s, t);
+    } else {
+        r = start_pthread(helper_main, s);
+        pidfd = -1;
+        if (r) {
+            shared_free(s, t);
+        } else {
+            await(&s->birth.ready);
+            r = s->birth.result;
+            pidfd = s->pidfd;
+            sem_post(&s->told); /* the helper frees s when the child is gone */
+        }
+    }
+    linux_signal_unblock(t);
+    if (r > 0 && (req->flags & CLONE_PIDFD))
+        (void)!linux_copy_out(req->pidfd, &pidfd, sizeof pidfd);
+    return r;
+}
+
+/* -- the calls ------------------------------------------------------------------------------------------------- */
+
+/* The checks of copy_process that the host does not make for us, in its order. */
+static int64_t check_flags(const struct clone_request *req)
+{
+    uint64_t f = req->flags;
+    if ((f & CLONE_FS) && (f & (CLONE_NEWNS | CLONE_NEWUSER)))
+        return -EINVAL;
+    if ((f & CLONE_THREAD) && !(f & CLONE_SIGHAND))
+        return -EINVAL;
+    if ((f & CLONE_SIGHAND) && !(f & CLONE_VM))
+        return -EINVAL;
+    if ((f & CLONE_THREAD) && (f & FLAGS_NAMESPACE)) /* stricter than the kernel, which refuses some of them only */
+        return -EINVAL;
+    if ((f & CLONE_VM) && (req->set_tid_size || (f & (FLAG_INTO_CGROUP | FLAG_NEWTIME))))
+        return -EINVAL; /* stricter than the kernel */
+    return 0;
+}
+
+static int64_t do_clone(struct linux_thread *t, const struct clone_request *req)
+{
+    int64_t r = check_flags(req);
+    if (r)
+        return r;
+    if (req->flags & CLONE_THREAD)
+        return clone_thread(t, req);
+    if (req->flags & CLONE_VM)
+        return clone_shared(t, req);
+    return clone_process(t, req);
+}
+
+int64_t linux_sys_clone(struct linux_thread *t, const uint64_t a[6])
+{
+    /* CONFIG_CLONE_BACKWARDS: the generic ABIs have tls before child_tid */
+    bool backwards = t->proc->abi->generic_table;
+    const struct clone_request req = {
+        .flags = (uint32_t)a[0] & ~(uint64_t)CSIGNAL,
+        .exit_signal = a[0] & CSIGNAL,
+        .stack = a[1],
+        .parent_tid = a[2],
+        .pidfd = a[2],
+        .tls = backwards ? a[3] : a[4],
+        .child_tid = backwards ? a[4] : a[3],
+    };
+    if ((req.flags & CLONE_PIDFD) && (req.flags & (CLONE_PARENT_SETTID | CLONE_DETACHED)))
+        return -EINVAL;
+    return do_clone(t, &req);
+}
+
+int64_t linux_sys_clone3(struct linux_thread *t, const uint64_t a[6])
+{
+    const uint64_t known = UINT64_C(0xffffffff) | FLAG_CLEAR_SIGHAND | FLAG_INTO_CGROUP;
+    struct clone_request req = {0};
+    uint64_t size = a[1];
+    if (size < CLONE3_SIZE_VER0)
+        return -EINVAL;
+    if (size > GUEST_PAGE_SIZE)
+        return -E2BIG;
+    if (!linux_copy_in(&req, a[0], size < sizeof req ? (size_t)size : sizeof req))
+        return -EFAULT;
+    for (uint64_t at = sizeof req; at < size; at++) {
+        char byte;
+        if (!linux_copy_in(&byte, a[0] + at, 1))
+            return -EFAULT;
+        if (byte)
+            return -E2BIG;
+    }
+    if ((req.flags & ~known) || (req.flags & (CLONE_DETACHED | (CSIGNAL & ~FLAG_NEWTIME))) || req.exit_signal > LINUX_NSIG)
+        return -EINVAL;
+    if ((req.flags & CLONE_SIGHAND) && (req.flags & FLAG_CLEAR_SIGHAND))
+        return -EINVAL;
+    if ((req.flags & (CLONE_THREAD | CLONE_PARENT)) && req.exit_signal)
+        return -EINVAL;
+    if (!req.stack != !req.stack_size)
+        return -EINVAL;
+    return do_clone(t, &req);
+}
+
+int64_t linux_sys_fork(struct linux_thread *t, const uint64_t a[6])
+{
+    const struct clone_request req = {.exit_signal = SIGCHLD};
+    (void)a;
+    return do_clone(t, &req);
+}
+
+int64_t linux_sys_vfork(struct linux_thread *t, const uint64_t a[6])
+{
+    const struct clone_request req = {.flags = CLONE_VM | CLONE_VFORK, .exit_signal = SIGCHLD};
+    (void)a;
+    return do_clone(t, &req);
+}

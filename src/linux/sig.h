@@ -1,0 +1,81 @@
+/*
+ * Signals: what thread.c, the ABI files and handlers of waiting system calls share with signal.c.
+ *
+ * Temporary masks (ppoll, pselect6, epoll_pwait, rt_sigsuspend, ...).  The handler passes the mask on to the host's own
+ * call, so that the kernel swaps it atomically with the wait:
+ *
+ *     uint64_t host = linux_temp_mask(t, guest_mask);                     mask of the host for that guest mask
+ *     r = linux_wait_syscall(t, SYS_ppoll, fds, n, ts, &host, 8, 0);
+ *     return linux_temp_mask_done(t, r);
+ *
+ * After an interrupted call the thread's mask is the temporary one and saved_mask the one from before, as in the kernel,
+ * until linux_signal_deliver has pushed a frame (which restores saved_mask) or found nothing to do.  A call without a mask
+ * argument needs neither function.
+ */
+#ifndef BTV_LINUX_SIG_H
+#define BTV_LINUX_SIG_H
+
+#include "linux/linux.h"
+
+#define LINUX_ERESTARTNOINTR 513 /* internal, beside those of linux.h: always restart */
+
+#define LINUX_SIGBIT(sig) (UINT64_C(1) << ((sig)-1))
+
+/* Kernel's flags of struct sigaction and sigaltstack; the generic ABIs and x86-64 agree. */
+#define LINUX_SA_NOCLDSTOP UINT64_C(0x00000001)
+#define LINUX_SA_NOCLDWAIT UINT64_C(0x00000002)
+#define LINUX_SA_SIGINFO UINT64_C(0x00000004)
+#define LINUX_SA_EXPOSE_TAGBITS UINT64_C(0x00000800)
+#define LINUX_SA_RESTORER UINT64_C(0x04000000)
+#define LINUX_SA_ONSTACK UINT64_C(0x08000000)
+#define LINUX_SA_RESTART UINT64_C(0x10000000)
+#define LINUX_SA_NODEFER UINT64_C(0x40000000)
+#define LINUX_SA_RESETHAND UINT64_C(0x80000000)
+#define LINUX_SS_ONSTACK 1u
+#define LINUX_SS_DISABLE 2u
+#define LINUX_SS_AUTODISARM 0x80000000u
+
+/* See above.  Never fail. */
+uint64_t linux_temp_mask(struct linux_thread *t, uint64_t guest_mask);
+int64_t linux_temp_mask_done(struct linux_thread *t, int64_t result);
+
+/* Blocks every signal of the calling host thread / returns to what the guest's mask asks for. */
+void linux_signal_block_all(void);
+void linux_signal_unblock(struct linux_thread *t);
+/* The mask of the calling host thread, all 64 signals. */
+uint64_t linux_host_mask(void);
+
+/* Stack pointer to build a frame from: the alternate stack if sa asks for it and the thread is not on it. */
+uint64_t linux_altstack_sp(const struct linux_thread *t, uint64_t sp, uint64_t sa_flags);
+bool linux_on_altstack(const struct linux_thread *t, uint64_t sp);
+/* The restoring half of sigreturn: errors are ignored, as in the kernel. */
+void linux_altstack_restore(struct linux_thread *t, const struct linux_altstack *alt, uint64_t sp);
+
+/* Remembers that the call just made must not be restarted whatever its result looks like (sigreturn). */
+void linux_signal_no_restart(struct linux_thread *t);
+/* Around a system call: what is needed to make it again. */
+void linux_signal_syscall_begin(struct linux_thread *t);
+void linux_signal_syscall_end(struct linux_thread *t);
+
+/* A new thread or process copied from `from`: alternate stack, mask; nothing pending. */
+void linux_signal_thread_copy(struct linux_thread *t, const struct linux_thread *from);
+/* In a child process that has one thread: handlers are still installed; pending signals are not inherited. */
+void linux_signal_fork_child(struct linux_thread *t);
+/* CLONE_CLEAR_SIGHAND: handlers become the default. */
+void linux_signal_clear_handlers(struct linux_process *p);
+/* After an execve that failed although linux_signal_exec_reset was called. */
+void linux_signal_exec_failed(struct linux_process *p);
+
+/* -- wait_<host>.c: the few lines that depend on the host's instruction set --------------------------------- */
+/* Makes host call `nr` unless *queued & deliverable is not 0; then, or when the kernel would restart it: -LINUX_ERESTARTSYS. */
+int64_t linux_wait_stub(long nr, const uint64_t args[6], const _Atomic uint64_t *queued, uint64_t deliverable);
+/* Sets the host mask to *mask = base | (*queued & async), with no signal getting queued in between. */
+void linux_mask_stub(uint64_t base, const _Atomic uint64_t *queued, uint64_t async, uint64_t *mask);
+/* Called by the host handler: moves the interrupted pc out of the window of the two stubs. */
+void linux_stub_fixup(void *uc);
+/* Return address of host signal handlers: rt_sigreturn. */
+void linux_host_restorer(void);
+/* Flags that the host's struct sigaction needs beside the portable ones. */
+extern const uint64_t linux_host_sa_flags;
+
+#endif

@@ -1,0 +1,30 @@
+/*
+ * The private state of a thread's signals, shared by signal.c and sigcalls.c only.
+ */
+#ifndef BTV_LINUX_SIG_STATE_H
+#define BTV_LINUX_SIG_STATE_H
+
+#include "linux/sig.h"
+
+/* Signals that stay unblocked on the host: a fault of translated code must reach the engine. */
+#define SYNC_SIGNALS \
+    (LINUX_SIGBIT(SIGSEGV) | LINUX_SIGBIT(SIGBUS) | LINUX_SIGBIT(SIGILL) | LINUX_SIGBIT(SIGFPE) | LINUX_SIGBIT(SIGTRAP))
+
+/* Allocated with the host's alternate stack behind it. Written by the host handler of the owning thread. */
+struct signal_state {
+    size_t bytes;                   /* of the mapping that starts here */
+    siginfo_t info[LINUX_NSIG + 1]; /* valid where linux_thread.queued has the bit */
+    uint64_t host_mask;             /* as the host has it */
+    uint64_t temp_mask;             /* guest's, while temp_active */
+    bool temp_active;
+    bool in_exec;                   /* signals are for the next program */
+    bool in_call, no_restart;       /* the registers are those of a call just made; it must not be restarted */
+    uint64_t call_nr, call_arg0;    /* what the call overwrote */
+};
+
+void linux_signal_set_mask(struct linux_thread *t, uint64_t mask);
+/* Installs on the host what p->action[sig] asks for.  Call with p->lock held. */
+void linux_signal_mirror_action(const struct linux_process *p, int sig);
+bool linux_signal_default_ignored(int sig);
+
+#endif

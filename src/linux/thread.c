@@ -1,0 +1,209 @@
+/*
+ * Guest threads: creation of the structure, the loop that runs one, and its end.  clone.c starts new ones.
+ *
+ * A thread that the guest created runs on a detached pthread and ends by returning to it; the first thread of a process,
+ * and the surviving one after fork, end with the raw exit(2), so that the C library's exit handlers never run and other
+ * guest threads go on.  What the kernel does at the end of a task is done here in its order (robust list, then
+ * clear_child_tid), because the host thread still owns a stack and thread-local storage then.
+ */
+#include "linux/thread.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "linux/sig.h"
+#include "linux/sys.h"
+
+#define EXIT_BTV_FAILED 125
+
+void linux_thread_link(struct linux_thread *t)
+{
+    struct linux_process *p = t->proc;
+    pthread_mutex_lock(&p->lock);
+    t->prev = NULL;
+    t->next = p->threads;
+    if (t->next)
+        t->next->prev = t;
+    p->threads = t;
+    pthread_mutex_unlock(&p->lock);
+}
+
+void linux_thread_unlink(struct linux_thread *t)
+{
+    struct linux_process *p = t->proc;
+    pthread_mutex_lock(&p->lock);
+    if (t->prev)
+        t->prev->next = t->next;
+    else
+        p->threads = t->next;
+    if (t->next)
+        t->next->prev = t->prev;
+    pthread_mutex_unlock(&p->lock);
+}
+
+/* On the host thread that will run it.  NULL: out of memory. */
+struct linux_thread *linux_thread_new(struct linux_process *p)
+{
+    struct linux_thread *t = calloc(1, sizeof *t);
+    if (!t)
+        return NULL;
+    t->proc = p;
+    t->restart_nr = SYS_NO_RESTART;
+    t->tid = (pid_t)linux_host_syscall(SYS_gettid, 0, 0, 0, 0, 0, 0);
+    t->host = pthread_self();
+    linux_signal_thread_init(t);
+    if (!t->signal_private)
+        goto fail;
+    if (engine_thread_new(p->engine, &t->et) != BTV_OK)
+        goto fail;
+    t->cpu = engine_cpu(t->et);
+    t->cpu->owner = t;
+    linux_set_self(t);
+    linux_thread_link(t);
+    return t;
+fail:
+    linux_signal_thread_free(t);
+    free(t);
+    return NULL;
+}
+
+void linux_thread_free(struct linux_thread *t)
+{
+    linux_thread_unlink(t);
+    if (t == linux_self())
+        linux_set_self(NULL);
+    engine_thread_free(t->et);
+    linux_signal_thread_free(t);
+    free(t);
+}
+
+void linux_thread_copy_cpu(struct linux_thread *t, const struct linux_thread *from)
+{
+    memcpy(t->cpu->slot, from->cpu->slot, sizeof t->cpu->slot);
+    t->cpu->fp = from->cpu->fp;
+    t->cpu->host_fp = from->cpu->host_fp;
+    t->cpu->ll_addr = 1;
+}
+
+void linux_thread_exit(int code)
+{
+    for (;;)
+        linux_host_syscall(SYS_exit, (uint64_t)code, 0, 0, 0, 0, 0);
+}
+
+/* A line for the user on standard error, without stdio. */
+static void report(const char *what, struct str *s)
+{
+    struct str line = STR_INIT;
+    str_add(&line, "btv: %s%s\n", what, str_get(s));
+    if (write(2, str_get(&line), line.len) < 0)
+        line.failed = true; /* nothing left to do about it */
+    str_free(&line);
+}
+
+void linux_exit_group(struct linux_process *p, int code)
+{
+    if (p->opt.stats && !p->vfork_child) {
+        struct str s = STR_INIT;
+        engine_print_stats(p->engine, &s);
+        if (write(2, str_get(&s), s.len) < 0)
+            s.failed = true;
+    }
+    for (;;)
+        linux_host_syscall(SYS_exit_group, (uint64_t)code, 0, 0, 0, 0, 0);
+}
+
+static BTV_COLD void engine_failed(struct linux_thread *t)
+{
+    struct str s = STR_INIT;
+    const struct btv_error *err = engine_error(t->et);
+    str_add(&s, "%s: ", err ? err->text : "engine failed");
+    engine_describe(t->et, &s);
+    report("internal error: ", &s);
+    linux_exit_group(t->proc, EXIT_BTV_FAILED);
+}
+
+static void make_syscall(struct linux_thread *t)
+{
+    const struct linux_abi *abi = t->proc->abi;
+    if (BTV_UNLIKELY(linux_signal_pending(t))) { /* it came before the call */
+        t->cpu->slot[abi->slot_pc] -= abi->syscall_bytes;
+        linux_signal_deliver(t);
+        return;
+    }
+    linux_signal_syscall_begin(t);
+    linux_syscall(t);
+    linux_signal_syscall_end(t);
+}
+
+/* The task ends as in kernel/exit.c: do_exit. */
+static void thread_end(struct linux_thread *t)
+{
+    struct linux_process *p = t->proc;
+    bool host_pthread = t->host_pthread, last;
+    int code = t->exit_code;
+    uint64_t clear = t->clear_child_tid;
+
+    linux_signal_block_all();
+    linux_robust_exit(t);
+    if (t->in_vfork_child) { /* the parent frees t */
+        linux_clear_tid(clear);
+        linux_thread_exit(code);
+    }
+    linux_thread_free(t);
+    pthread_mutex_lock(&p->lock);
+    last = !p->threads;
+    pthread_mutex_unlock(&p->lock);
+    linux_clear_tid(clear);
+    if (last && p->opt.stats) { /* only the order of the output depends on it: the first thread's status counts */
+        struct str s = STR_INIT;
+        engine_print_stats(p->engine, &s);
+        if (write(2, str_get(&s), s.len) < 0)
+            s.failed = true;
+    }
+    if (!host_pthread)
+        linux_thread_exit(code);
+}
+
+void linux_thread_loop(struct linux_thread *t)
+{
+    linux_signal_unblock(t);
+    while (!t->dead)
+        switch (engine_run(t->et)) {
+        case ENGINE_SYSCALL:
+            make_syscall(t);
+            break;
+        case ENGINE_TRAP:
+            linux_trap(t);
+            break;
+        case ENGINE_INTERRUPT:
+            linux_signal_deliver(t);
+            break;
+        case ENGINE_ERROR:
+            engine_failed(t);
+            break;
+        }
+    thread_end(t);
+}
+
+int64_t linux_sys_exit(struct linux_thread *t, const uint64_t a[6])
+{
+    t->exit_code = (int)a[0];
+    t->dead = true;
+    return 0;
+}
+
+int64_t linux_sys_exit_group(struct linux_thread *t, const uint64_t a[6])
+{
+    if (t->in_vfork_child)
+        linux_clear_tid(t->clear_child_tid);
+    linux_exit_group(t->proc, (int)a[0]);
+}
+
+int64_t linux_sys_set_tid_address(struct linux_thread *t, const uint64_t a[6])
+{
+    t->clear_child_tid = a[0];
+    return t->tid;
+}

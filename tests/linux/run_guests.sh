@@ -1,0 +1,27 @@
+#!/bin/sh
+# Builds the guest tests named by the arguments (default: all sig_*.c and thr_*.c) for RISC-V and runs them.
+# BTV: command that runs a guest program (default: build/btv run).  The last line sums up.
+here=$(cd "$(dirname "$0")" && pwd)
+: "${BTV:=$here/../../build/btv run}"
+cc=${RISCV_CC:-riscv64-linux-gnu-gcc}
+if ! command -v "$cc" >/dev/null; then
+    echo "skipped: no RISC-V compiler ($cc)"
+    exit 77
+fi
+out=$(mktemp -d) || exit 1
+trap 'rm -rf "$out"' EXIT
+[ $# -gt 0 ] || set -- "$here"/sig_*.c "$here"/thr_*.c
+passed=0 failed=0
+for src in "$@"; do
+    name=$(basename "$src" .c)
+    if "$cc" -std=gnu17 -D_GNU_SOURCE -O1 -g -static -pthread -o "$out/$name" "$src" && timeout 60 $BTV "$out/$name" >"$out/log" 2>&1; then
+        passed=$((passed + 1))
+        echo "$name: $(tail -n 1 "$out/log")"
+    else
+        failed=$((failed + 1))
+        echo "$name: FAILED"
+        tail -n 25 "$out/log"
+    fi
+done
+echo "$passed passed, $failed failed"
+[ $failed -eq 0 ]
