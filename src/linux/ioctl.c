@@ -1,0 +1,70 @@
+/*
+ * ioctl: structs of 64-bit generic ABIs are the host's, so commands are passed on once their pointer is known to be safe.
+ *
+ * A command says how many bytes its argument points to (_IOC_SIZE), except the old ones without that encoding, whose
+ * families are listed here.  Anything else with an argument that might be a pointer is ENOTTY.
+ */
+#include "linux/sys.h"
+
+#include <errno.h>
+#include <net/if.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+
+#ifndef _IOC_SIZE
+#include <asm/ioctl.h>
+#endif
+
+/* Families of unencoded commands, by bits 15..8; none points to more than OLD_BYTES. */
+#define OLD_BYTES 256
+
+static bool is_old_family(unsigned family)
+{
+    switch (family) {
+    case 0x02: /* floppy */
+    case 0x03: /* hard disk geometry */
+    case 0x12: /* block device */
+    case 0x4b: /* console */
+    case 0x4c: /* loop */
+    case 0x53: /* CD-ROM, SCSI */
+    case 0x54: /* terminal */
+    case 0x56: /* virtual terminal */
+    case 0x89: /* socket, network interface */
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* SIOCGIFCONF: the struct holds a pointer of its own. */
+static int64_t interface_list(struct linux_thread *t, const uint64_t a[6])
+{
+    struct ifconf c;
+    if (!linux_copy_in(&c, a[2], sizeof c))
+        return -EFAULT;
+    uint64_t buf = (uint64_t)(uintptr_t)c.ifc_buf;
+    if (buf && !sys_inside(t->proc, buf, (uint32_t)c.ifc_len))
+        return -EFAULT;
+    return sys_host(SYS_ioctl, a);
+}
+
+int64_t linux_sys_ioctl(struct linux_thread *t, const uint64_t a[6])
+{
+    const struct linux_process *p = t->proc;
+    uint32_t cmd = (uint32_t)a[1];
+    uint64_t arg = a[2];
+    uint64_t bytes = _IOC_DIR(cmd) ? _IOC_SIZE(cmd) : OLD_BYTES;
+    uint64_t b[6] = {a[0], cmd, arg, 0, 0, 0};
+
+    if (cmd == SIOCGIFCONF)
+        return interface_list(t, b);
+    if (arg < mem_low(p->mem)) /* a number, or a pointer that the kernel refuses */
+        return sys_wait(t, SYS_ioctl, b);
+    if (!_IOC_DIR(cmd) && !is_old_family(cmd >> 8))
+        return cmd >> 16 || (uint32_t)arg != arg ? -ENOTTY : sys_wait(t, SYS_ioctl, b);
+    if (!sys_inside(p, arg, 1))
+        b[2] = SYS_BAD_POINTER;
+    else if (!sys_inside(p, arg, bytes) && _IOC_DIR(cmd))
+        b[2] = SYS_BAD_POINTER;
+    return sys_wait(t, SYS_ioctl, b);
+}

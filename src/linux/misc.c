@@ -1,0 +1,179 @@
+/*
+ * The system, limits, prctl and keys: calls whose answer or effect must not be the host process's own.
+ */
+#include "linux/sys.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/utsname.h>
+
+int64_t linux_sys_uname(struct linux_thread *t, const uint64_t a[6])
+{
+    struct utsname u;
+    int64_t ret = linux_host_syscall(SYS_uname, (uint64_t)(uintptr_t)&u, 0, 0, 0, 0, 0);
+    if (ret < 0)
+        return ret;
+    memset(u.machine, 0, sizeof u.machine);
+    strncpy(u.machine, t->proc->abi->uname_machine, sizeof u.machine - 1);
+    return linux_copy_out(a[0], &u, sizeof u) ? 0 : -EFAULT;
+}
+
+/* -- limits ------------------------------------------------------------------------------------------------ */
+
+/*
+ * Limits on memory are kept for the guest alone: the host's would count btv's own.  The limit on the stack is passed on for the
+ * programs that the guest executes, but never below what btv needs itself.
+ */
+#define HOST_STACK_MIN (UINT64_C(1) << 20)
+
+static bool is_kept(unsigned resource)
+{
+    return resource == RLIMIT_AS || resource == RLIMIT_DATA || resource == RLIMIT_STACK;
+}
+
+static void get_kept(struct linux_process *p, unsigned resource, uint64_t lim[2])
+{
+    struct linux_rlimit *l = &p->rlimit[resource];
+    if (!l->set) {
+        linux_host_syscall(SYS_prlimit64, 0, resource, 0, (uint64_t)(uintptr_t)lim, 0, 0);
+        *l = (struct linux_rlimit){.set = true, .cur = lim[0], .max = lim[1]};
+    }
+    lim[0] = l->cur;
+    lim[1] = l->max;
+}
+
+static int64_t set_kept(struct linux_process *p, unsigned resource, const uint64_t lim[2])
+{
+    uint64_t old[2] = {0, 0};
+    get_kept(p, resource, old);
+    if (lim[0] > lim[1])
+        return -EINVAL;
+    if (lim[1] > old[1]) { /* the host knows whether that is allowed: raise nothing, but ask */
+        uint64_t ask[2] = {old[0], lim[1]};
+        int64_t ret = linux_host_syscall(SYS_prlimit64, 0, resource, (uint64_t)(uintptr_t)ask, 0, 0, 0);
+        if (ret < 0)
+            return ret;
+    }
+    p->rlimit[resource].cur = lim[0];
+    p->rlimit[resource].max = lim[1];
+    if (resource == RLIMIT_STACK) {
+        uint64_t host[2] = {lim[0] < HOST_STACK_MIN ? HOST_STACK_MIN : lim[0], lim[1] < HOST_STACK_MIN ? HOST_STACK_MIN : lim[1]};
+        linux_host_syscall(SYS_prlimit64, 0, resource, (uint64_t)(uintptr_t)host, 0, 0, 0);
+    }
+    return 0;
+}
+
+static int64_t limit_kept(struct linux_process *p, unsigned resource, uint64_t set, uint64_t get)
+{
+    uint64_t new[2], old[2] = {0, 0};
+    int64_t ret = 0;
+    if (set && !linux_copy_in(new, set, sizeof new))
+        return -EFAULT;
+    pthread_mutex_lock(&p->lock);
+    get_kept(p, resource, old);
+    if (set)
+        ret = set_kept(p, resource, new);
+    pthread_mutex_unlock(&p->lock);
+    if (ret == 0 && get && !linux_copy_out(get, old, sizeof old))
+        ret = -EFAULT;
+    return ret;
+}
+
+int64_t linux_sys_prlimit64(struct linux_thread *t, const uint64_t a[6])
+{
+    int pid = (int)a[0];
+    uint64_t self = (uint64_t)linux_host_syscall(SYS_getpid, 0, 0, 0, 0, 0, 0);
+    if ((pid == 0 || (uint64_t)pid == self) && is_kept((unsigned)a[1]))
+        return limit_kept(t->proc, (unsigned)a[1], a[2], a[3]);
+    return sys_host(SYS_prlimit64, a);
+}
+
+int64_t linux_sys_getrlimit(struct linux_thread *t, const uint64_t a[6])
+{
+    if (!a[1])
+        return -EFAULT;
+    return linux_sys_prlimit64(t, (const uint64_t[6]){0, a[0], 0, a[1]});
+}
+
+int64_t linux_sys_setrlimit(struct linux_thread *t, const uint64_t a[6])
+{
+    if (!a[1])
+        return -EFAULT;
+    return linux_sys_prlimit64(t, (const uint64_t[6]){0, a[0], a[1], 0});
+}
+
+/* -- prctl ------------------------------------------------------------------------------------------------- */
+
+/*
+ * The options that are passed on, and which of arguments 2..5 is a pointer: its number and the bytes behind it, 0 for none.
+ * All others would change btv itself or another instruction set: EINVAL, as from a kernel built without them.
+ */
+static const struct {
+    int option;
+    uint8_t pointer, bytes;
+} prctl_passed[] = {
+    {PR_SET_PDEATHSIG, 0, 0},      {PR_GET_PDEATHSIG, 1, 4},          {PR_GET_DUMPABLE, 0, 0},       {PR_SET_DUMPABLE, 0, 0},
+    {PR_GET_KEEPCAPS, 0, 0},       {PR_SET_KEEPCAPS, 0, 0},           {PR_GET_TIMING, 0, 0},         {PR_SET_TIMING, 0, 0},
+    {PR_SET_NAME, 1, 1},           {PR_GET_NAME, 1, 16},              {PR_CAPBSET_READ, 0, 0},       {PR_CAPBSET_DROP, 0, 0},
+    {PR_GET_SECUREBITS, 0, 0},     {PR_SET_SECUREBITS, 0, 0},         {PR_SET_TIMERSLACK, 0, 0},     {PR_GET_TIMERSLACK, 0, 0},
+    {PR_MCE_KILL, 0, 0},           {PR_MCE_KILL_GET, 0, 0},           {PR_SET_CHILD_SUBREAPER, 0, 0}, {PR_GET_CHILD_SUBREAPER, 1, 4},
+    {PR_SET_NO_NEW_PRIVS, 0, 0},   {PR_GET_NO_NEW_PRIVS, 0, 0},       {PR_SET_THP_DISABLE, 0, 0},    {PR_GET_THP_DISABLE, 0, 0},
+    {PR_CAP_AMBIENT, 0, 0},        {PR_GET_SPECULATION_CTRL, 0, 0},   {PR_SET_SPECULATION_CTRL, 0, 0}, {PR_SET_IO_FLUSHER, 0, 0},
+    {PR_GET_IO_FLUSHER, 0, 0},     {PR_SET_PTRACER, 0, 0},
+};
+
+/* Names a range of anonymous memory in /proc/PID/maps. */
+static int64_t set_vma_name(struct linux_thread *t, const uint64_t a[6])
+{
+    if (!sys_inside(t->proc, a[2], a[3]))
+        return -ENOMEM;
+    return linux_host_syscall(SYS_prctl, a[0], a[1], a[2], a[3], sys_pointer(t->proc, a[4], 1), 0);
+}
+
+int64_t linux_sys_prctl(struct linux_thread *t, const uint64_t a[6])
+{
+    int option = (int)a[0];
+    uint64_t b[6];
+    memcpy(b, a, sizeof b);
+    switch (option) {
+    case PR_GET_TID_ADDRESS:
+        return linux_copy_out(a[1], &t->clear_child_tid, sizeof t->clear_child_tid) ? 0 : -EFAULT;
+    case PR_SET_MM: /* would move the host's own brk */
+        return -EPERM;
+    case PR_SET_VMA:
+        return set_vma_name(t, a);
+    default:
+        break;
+    }
+    for (unsigned i = 0; i < ARRAY_LEN(prctl_passed); i++) {
+        if (prctl_passed[i].option != option)
+            continue;
+        unsigned k = prctl_passed[i].pointer;
+        if (k)
+            b[k] = sys_pointer(t->proc, a[k], prctl_passed[i].bytes);
+        return sys_host(SYS_prctl, b);
+    }
+    return -EINVAL;
+}
+
+/* -- keys -------------------------------------------------------------------------------------------------- */
+
+/* keyctl(2): which arguments of the operation are pointers, as bits. */
+int64_t linux_sys_keyctl(struct linux_thread *t, const uint64_t a[6])
+{
+    static const uint8_t pointers[] = {
+        [0] = 0,      [1] = 1 << 1, [2] = 1 << 2, [3] = 0, [4] = 0, [5] = 0, [6] = 1 << 2, [7] = 0, [8] = 0, [9] = 0, [10] = 1 << 2 | 1 << 3,
+        [11] = 1 << 2, [12] = 1 << 2, [13] = 0, [14] = 0, [15] = 0, [16] = 0, [17] = 1 << 2, [18] = 0, [19] = 0, [20] = 0, [21] = 0, [22] = 0,
+    };
+    uint64_t b[6];
+    memcpy(b, a, sizeof b);
+    if ((unsigned)a[0] >= ARRAY_LEN(pointers))
+        return -EOPNOTSUPP;
+    for (unsigned i = 1; i < 5; i++)
+        if (pointers[a[0]] >> i & 1)
+            b[i] = sys_pointer(t->proc, a[i], 1);
+    return sys_host(SYS_keyctl, b);
+}

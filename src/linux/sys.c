@@ -1,0 +1,401 @@
+/*
+ * System calls: the table of sys.def, dispatch by number, and the checks that every call gets before the host sees it.
+ *
+ * A pointer that does not lie in guest memory is replaced by one that the host's kernel refuses, so that a guest can
+ * neither read nor overwrite btv through the kernel, and a bad pointer that the kernel never follows stays harmless, as on a
+ * real system.  With -L ROOT, paths are translated here too, for calls that are passed on.
+ */
+#include "linux/sys.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+
+#include "linux/hostcall.h"
+
+/* -- the table --------------------------------------------------------------------------------------------- */
+
+enum { BLOCKS = SYS_BLOCKS, MEMMAP = SYS_MEMMAP, NORET = SYS_NORET, NOHAND = SYS_NOHAND };
+
+#define K1 (SYS_COUNT_CONST | 1)
+#define K2 (SYS_COUNT_CONST | 2)
+
+#define ARG_none {SYS_A_NONE, 0, 0}
+#define ARG_int {SYS_A_INT, 0, 0}
+#define ARG_uint {SYS_A_UINT, 0, 0}
+#define ARG_hex {SYS_A_HEX, 0, 0}
+#define ARG_size {SYS_A_SIZE, 0, 0}
+#define ARG_off {SYS_A_OFF, 0, 0}
+#define ARG_pid {SYS_A_PID, 0, 0}
+#define ARG_uid {SYS_A_UID, 0, 0}
+#define ARG_mode {SYS_A_MODE, 0, 0}
+#define ARG_sig {SYS_A_SIG, 0, 0}
+#define ARG_ptr {SYS_A_PTR, 0, 0}
+#define ARG_fd {SYS_A_FD, 0, 0}
+#define ARG_dirfd {SYS_A_DIRFD, 0, 0}
+#define ARG_str {SYS_A_STR, 0, 0}
+#define ARG_path {SYS_A_PATH, 0, 0}
+#define ARG_lpath {SYS_A_LPATH, 0, 0}
+#define ARG_npath(k) {SYS_A_NPATH, 0, k}
+#define ARG_fpath(k) {SYS_A_FPATH, 0, k}
+#define ARG_e(v) {SYS_A_ENUM, SYS_VOCAB_##v, 0}
+#define ARG_f(v) {SYS_A_FLAGS, SYS_VOCAB_##v, 0}
+#define ARG_in(s) {SYS_A_IN, SYS_TYPE_##s, 0}
+#define ARG_out(s) {SYS_A_OUT, SYS_TYPE_##s, 0}
+#define ARG_inout(s) {SYS_A_INOUT, SYS_TYPE_##s, 0}
+#define ARG_inv(s, k) {SYS_A_INV, SYS_TYPE_##s, k}
+#define ARG_outv(s, k) {SYS_A_OUTV, SYS_TYPE_##s, k}
+#define ARG_iov(s, k) {SYS_A_INOUTV, SYS_TYPE_##s, k}
+#define ARG_inbuf(k) {SYS_A_INBUF, 0, k}
+#define ARG_outbuf(k) {SYS_A_OUTBUF, 0, k}
+#define ARG_iniov(k) {SYS_A_INIOV, 0, k}
+#define ARG_outiov(k) {SYS_A_OUTIOV, 0, k}
+#define ARG_span(k) {SYS_A_SPAN, 0, k}
+
+#define ARGS_1(r) ARG_##r
+#define ARGS_2(r, a) ARG_##r, ARG_##a
+#define ARGS_3(r, a, b) ARG_##r, ARG_##a, ARG_##b
+#define ARGS_4(r, a, b, c) ARG_##r, ARG_##a, ARG_##b, ARG_##c
+#define ARGS_5(r, a, b, c, d) ARG_##r, ARG_##a, ARG_##b, ARG_##c, ARG_##d
+#define ARGS_6(r, a, b, c, d, e) ARG_##r, ARG_##a, ARG_##b, ARG_##c, ARG_##d, ARG_##e
+#define ARGS_7(r, a, b, c, d, e, f) ARG_##r, ARG_##a, ARG_##b, ARG_##c, ARG_##d, ARG_##e, ARG_##f
+#define ARGS_PICK(a, b, c, d, e, f, g, n, ...) n
+#define ARGS(...) ARGS_PICK(__VA_ARGS__, ARGS_7, ARGS_6, ARGS_5, ARGS_4, ARGS_3, ARGS_2, ARGS_1, 0)(__VA_ARGS__)
+
+#define __ (-1)
+#define FN_H(name) linux_sys_##name
+#define FN_P(name) NULL
+#define FN_R(err) FN_P
+#define REFUSE_H 0
+#define REFUSE_P 0
+#define REFUSE_R(err) err
+#define KIND_H 0
+#define KIND_P SYS_PASS
+#define KIND_R(err) SYS_REFUSE
+
+const struct sys_row sys_rows[] = {
+#define SYS(n, gen, x86, fl, handler, ...)                                                                                   \
+    {.name = #n, .generic = gen, .host = x86, .flags = (fl) | KIND_##handler, .refuse = REFUSE_##handler, .fn = FN_##handler(n), \
+     .arg = {ARGS(__VA_ARGS__)}},
+#include "linux/sys.def"
+#undef SYS
+};
+const unsigned sys_row_count = ARRAY_LEN(sys_rows);
+
+enum {
+#define SYS(n, gen, x86, fl, handler, ...) ROW_##n,
+#include "linux/sys.def"
+#undef SYS
+};
+
+/* Number -> row + 1; numbers that are absent (-1) all fall on the last entry, which is never looked up. */
+#define SYS_NUMBERS 512
+#define SLOT(nr) ((nr) < 0 ? SYS_NUMBERS : (nr))
+_Static_assert(ARRAY_LEN(sys_rows) < UINT16_MAX, "row numbers are 16 bits");
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Woverride-init"
+static const uint16_t by_generic[SYS_NUMBERS + 1] = {
+#define SYS(n, gen, x86, fl, handler, ...) [SLOT(gen)] = ROW_##n + 1,
+#include "linux/sys.def"
+#undef SYS
+};
+static const uint16_t by_x86_64[SYS_NUMBERS + 1] = {
+#define SYS(n, gen, x86, fl, handler, ...) [SLOT(x86)] = ROW_##n + 1,
+#include "linux/sys.def"
+#undef SYS
+};
+#pragma GCC diagnostic pop
+#undef __
+
+const struct sys_row *sys_row_find(const struct linux_abi *abi, uint64_t nr)
+{
+    if (nr >= SYS_NUMBERS)
+        return NULL;
+    unsigned row = abi->generic_table ? by_generic[nr] : by_x86_64[nr];
+    return row ? &sys_rows[row - 1] : NULL;
+}
+
+unsigned sys_type_bytes(unsigned type)
+{
+    static const uint16_t bytes[] = {
+#define TYPE(name, n, text) n,
+#include "linux/systypes.def"
+#undef TYPE
+    };
+    return bytes[type];
+}
+
+/* -- guest memory ------------------------------------------------------------------------------------------ */
+
+bool sys_inside(const struct linux_process *p, uint64_t addr, uint64_t len)
+{
+    uint64_t high = mem_high(p->mem);
+    return addr >= mem_low(p->mem) && addr < high && len <= high - addr;
+}
+
+uint64_t sys_pointer(const struct linux_process *p, uint64_t addr, uint64_t len)
+{
+    return !addr || sys_inside(p, addr, len) ? addr : SYS_BAD_POINTER;
+}
+
+bool linux_copy_in(void *dst, uint64_t src, size_t n)
+{
+    return n == 0 || (sys_inside(linux_self()->proc, src, n) && hostcall_copy(dst, mem_host(src), n) == 0);
+}
+
+bool linux_copy_out(uint64_t dst, const void *src, size_t n)
+{
+    return n == 0 || (sys_inside(linux_self()->proc, dst, n) && hostcall_copy(mem_host(dst), src, n) == 0);
+}
+
+int64_t linux_copy_str(char *dst, uint64_t src, size_t cap)
+{
+    const struct linux_process *p = linux_self()->proc;
+    if (!sys_inside(p, src, 1))
+        return -EFAULT;
+    uint64_t room = mem_high(p->mem) - src;
+    size_t max = room < cap ? (size_t)room : cap;
+    long n = hostcall_copy_str(dst, mem_host(src), max);
+    if (n < 0)
+        return -EFAULT;
+    if ((size_t)n == max)
+        return max < cap ? -EFAULT : -ENAMETOOLONG;
+    return n;
+}
+
+int64_t sys_check_iov(const struct linux_process *p, uint64_t iov, uint64_t count)
+{
+    if (!iov || count > UIO_MAXIOV)
+        return 0;
+    struct iovec part[16];
+    for (uint64_t i = 0; i < count; i += ARRAY_LEN(part)) {
+        uint64_t n = count - i < ARRAY_LEN(part) ? count - i : ARRAY_LEN(part);
+        if (!linux_copy_in(part, iov + i * sizeof part[0], n * sizeof part[0]))
+            return -EFAULT;
+        for (uint64_t k = 0; k < n; k++)
+            if (part[k].iov_len && !sys_inside(p, (uint64_t)(uintptr_t)part[k].iov_base, part[k].iov_len))
+                return -EFAULT;
+    }
+    return 0;
+}
+
+/* -- checks ------------------------------------------------------------------------------------------------ */
+
+static uint64_t count_of(const struct sys_arg *arg, const uint64_t a[6])
+{
+    return arg->count & SYS_COUNT_CONST ? arg->count & ~SYS_COUNT_CONST : a[arg->count];
+}
+
+/* Bytes: a range that leaves guest memory at its top is cut there, since what follows is unmapped for the guest. */
+static void check_buffer(const struct linux_process *p, const struct sys_arg *arg, uint64_t a[6], unsigned i)
+{
+    uint64_t len = a[arg->count];
+    if (!a[i] || sys_inside(p, a[i], len))
+        return;
+    if (sys_inside(p, a[i], 1))
+        a[arg->count] = mem_high(p->mem) - a[i];
+    else
+        a[i] = SYS_BAD_POINTER;
+}
+
+static void check_array(const struct linux_process *p, const struct sys_arg *arg, uint64_t a[6], unsigned i)
+{
+    uint64_t count = count_of(arg, a);
+    /* Too many or negative: the kernel says so before it follows the pointer. */
+    uint64_t bytes = count <= UINT32_MAX / 2 ? count * sys_type_bytes(arg->type) : 0;
+    a[i] = sys_pointer(p, a[i], bytes ? bytes : 1);
+}
+
+/* Replaces what must not reach a handler or the host: 0 or -errno. */
+static int64_t check_args(const struct linux_thread *t, const struct sys_row *row, uint64_t a[6])
+{
+    const struct linux_process *p = t->proc;
+    int64_t ret = 0;
+    for (unsigned i = 0; i < 6 && row->arg[i + 1].kind != SYS_A_NONE && ret == 0; i++) {
+        const struct sys_arg *arg = &row->arg[i + 1];
+        switch (arg->kind) {
+        case SYS_A_FD:
+        case SYS_A_DIRFD:
+            if ((int)a[i] >= 0 && linux_is_private_fd((int)a[i]))
+                ret = -EBADF;
+            break;
+        case SYS_A_IN:
+        case SYS_A_OUT:
+        case SYS_A_INOUT:
+            a[i] = sys_pointer(p, a[i], sys_type_bytes(arg->type));
+            break;
+        case SYS_A_INV:
+        case SYS_A_OUTV:
+        case SYS_A_INOUTV:
+            check_array(p, arg, a, i);
+            break;
+        case SYS_A_INBUF:
+        case SYS_A_OUTBUF:
+            check_buffer(p, arg, a, i);
+            break;
+        case SYS_A_INIOV:
+        case SYS_A_OUTIOV:
+            a[i] = sys_pointer(p, a[i], 1);
+            ret = sys_check_iov(p, a[i], a[arg->count]);
+            break;
+        case SYS_A_SPAN:
+            if (!sys_inside(p, a[i], a[arg->count]))
+                ret = -ENOMEM;
+            break;
+        case SYS_A_STR:
+        case SYS_A_PATH:
+        case SYS_A_LPATH:
+        case SYS_A_NPATH:
+        case SYS_A_FPATH:
+            a[i] = sys_pointer(p, a[i], 1);
+            break;
+        default:
+            break;
+        }
+    }
+    return ret;
+}
+
+/* -- making the call --------------------------------------------------------------------------------------- */
+
+int64_t sys_host(long nr, const uint64_t a[6])
+{
+    return linux_host_syscall(nr, a[0], a[1], a[2], a[3], a[4], a[5]);
+}
+
+int64_t sys_wait(struct linux_thread *t, long nr, const uint64_t a[6])
+{
+    return linux_wait_syscall(t, nr, a[0], a[1], a[2], a[3], a[4], a[5]);
+}
+
+static int64_t pass(struct linux_thread *t, const struct sys_row *row, const uint64_t a[6])
+{
+    return row->flags & SYS_BLOCKS ? sys_wait(t, row->host, a) : sys_host(row->host, a);
+}
+
+static bool follows(const struct sys_arg *arg, const uint64_t a[6])
+{
+    switch (arg->kind) {
+    case SYS_A_LPATH:
+        return false;
+    case SYS_A_NPATH:
+        return !(a[arg->count] & AT_SYMLINK_NOFOLLOW);
+    case SYS_A_FPATH:
+        return a[arg->count] & AT_SYMLINK_FOLLOW;
+    default:
+        return true;
+    }
+}
+
+/* A passed call under -L ROOT: its paths are translated; no call has more than two. */
+static __attribute__((noinline)) int64_t pass_rooted(struct linux_thread *t, const struct sys_row *row, const uint64_t a[6])
+{
+    char path[2][PATH_MAX];
+    unsigned used = 0;
+    uint64_t b[6];
+    memcpy(b, a, sizeof b);
+    for (unsigned i = 0; i < 6; i++) {
+        const struct sys_arg *arg = &row->arg[i + 1];
+        if (arg->kind < SYS_A_PATH || arg->kind > SYS_A_FPATH || !a[i])
+            continue;
+        int dirfd = i > 0 && row->arg[i].kind == SYS_A_DIRFD ? (int)a[i - 1] : AT_FDCWD;
+        int64_t ret = fs_path(t, dirfd, a[i], follows(arg, a), path[used], &b[i]);
+        if (ret < 0)
+            return ret;
+        used++;
+    }
+    return pass(t, row, b);
+}
+
+static bool has_path(const struct sys_row *row)
+{
+    for (unsigned i = 1; i < 7; i++)
+        if (row->arg[i].kind >= SYS_A_PATH)
+            return true;
+    return false;
+}
+
+/* Sockets with a timeout are not restarted after a handler (signal(7)); asked only when a wait was in fact interrupted. */
+static bool socket_has_timeout(const struct sys_row *row, const uint64_t a[6])
+{
+    static const int options[] = {SO_RCVTIMEO, SO_SNDTIMEO};
+    for (unsigned i = 0; i < ARRAY_LEN(options) && row->arg[1].kind == SYS_A_FD; i++) {
+        uint64_t tv[2] = {0, 0};
+        uint32_t len = sizeof tv;
+        if (linux_host_syscall(SYS_getsockopt, a[0], SOL_SOCKET, (uint64_t)options[i], (uint64_t)(uintptr_t)tv, (uint64_t)(uintptr_t)&len, 0) == 0 &&
+            (tv[0] || tv[1]))
+            return true;
+    }
+    return false;
+}
+
+/*
+ * What an interruption means for this call.  -ERESTARTSYS is a wait that the host's kernel would continue, or that was
+ * not begun; -EINTR one that fails after any handler (signal(7)), but goes on when it turns out that none runs.
+ */
+static int64_t interrupted(const struct sys_row *row, const uint64_t a[6], int64_t ret)
+{
+    if (!(row->flags & SYS_BLOCKS) || (ret != -EINTR && ret != -LINUX_ERESTARTSYS))
+        return ret;
+    return ret == -EINTR || row->flags & SYS_NOHAND || socket_has_timeout(row, a) ? -LINUX_ERESTARTNOHAND : -LINUX_ERESTARTSYS;
+}
+
+static int64_t call(struct linux_thread *t, const struct sys_row *row, const uint64_t args[6])
+{
+    if (row->flags & SYS_REFUSE)
+        return -row->refuse;
+    uint64_t a[6];
+    memcpy(a, args, sizeof a);
+    int64_t ret = check_args(t, row, a);
+    if (ret < 0)
+        return ret;
+    if (!(row->flags & SYS_PASS))
+        ret = row->fn(t, a);
+    else if (t->proc->opt.root && has_path(row))
+        ret = pass_rooted(t, row, a);
+    else
+        ret = pass(t, row, a);
+    return interrupted(row, a, ret);
+}
+
+static bool wants_restart(int64_t ret)
+{
+    return ret == -LINUX_ERESTARTSYS || ret == -LINUX_ERESTARTNOHAND || ret == -LINUX_ERESTART_RESTARTBLOCK;
+}
+
+void linux_syscall(struct linux_thread *t)
+{
+    const struct linux_abi *abi = t->proc->abi;
+    struct cpu *cpu = t->cpu;
+    uint64_t nr = cpu->slot[abi->slot_nr];
+    uint64_t a[6];
+    for (unsigned i = 0; i < 6; i++)
+        a[i] = cpu->slot[abi->slot_arg[i]];
+
+    const struct sys_row *row = sys_row_find(abi, nr);
+    struct sys_strace st;
+    bool trace = t->proc->opt.strace;
+    if (BTV_UNLIKELY(trace))
+        sys_strace_enter(t, row, nr, a, &st);
+
+    t->restart_nr = SYS_NO_RESTART;
+    int64_t ret = -ENOSYS;
+    if (BTV_LIKELY(row != NULL))
+        ret = call(t, row, a);
+    else if (!abi->syscall || !abi->syscall(t, nr, a, &ret))
+        ret = -ENOSYS;
+
+    if (wants_restart(ret)) {
+        t->restart_nr = nr;
+        memcpy(t->restart_arg, a, sizeof a);
+    }
+    if (ret != LINUX_SIGRETURN_DONE)
+        cpu->slot[abi->slot_ret] = (uint64_t)ret;
+    if (BTV_UNLIKELY(trace))
+        sys_strace_leave(t, row, a, ret, &st);
+}

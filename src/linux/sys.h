@@ -1,0 +1,123 @@
+/*
+ * The system-call table as C sees it, and what the files that implement calls share.
+ *
+ * A row of sys.def becomes a struct sys_row; each argument has a kind that says how it is checked before the call and
+ * how --strace prints it.  Handlers get checked arguments: a pointer that does not lie in guest memory has become
+ * SYS_BAD_POINTER, which linux_copy_in/out and the host's kernel refuse with EFAULT at the moment a real kernel would.
+ */
+#ifndef BTV_LINUX_SYS_H
+#define BTV_LINUX_SYS_H
+
+#include "linux/linux.h"
+
+/* Above every user address: access_ok() of the host's kernel refuses it. */
+#define SYS_BAD_POINTER UINT64_C(0xfffffffffffff000)
+#define SYS_NO_RESTART UINT64_MAX /* restart_nr when no call is to be restarted */
+
+enum sys_arg_kind {
+    SYS_A_NONE, /* end of the arguments; as a result: does not return */
+    SYS_A_INT, SYS_A_UINT, SYS_A_HEX, SYS_A_SIZE, SYS_A_OFF, SYS_A_PID, SYS_A_UID, SYS_A_MODE, SYS_A_SIG,
+    SYS_A_PTR,  /* unchecked */
+    SYS_A_FD, SYS_A_DIRFD,
+    SYS_A_ENUM, SYS_A_FLAGS,                          /* type: enum sys_vocab */
+    SYS_A_IN, SYS_A_OUT, SYS_A_INOUT,                 /* type: enum sys_type */
+    SYS_A_INV, SYS_A_OUTV, SYS_A_INOUTV,              /* arrays; type and count */
+    SYS_A_INBUF, SYS_A_OUTBUF,                        /* bytes; count */
+    SYS_A_INIOV, SYS_A_OUTIOV,                        /* struct iovec; count */
+    SYS_A_SPAN,                                       /* address range; count */
+    SYS_A_STR,
+    SYS_A_PATH, SYS_A_LPATH, SYS_A_NPATH, SYS_A_FPATH, /* count: the argument with AT_ flags */
+};
+
+enum sys_type {
+#define TYPE(name, bytes, text) SYS_TYPE_##name,
+#include "linux/systypes.def"
+#undef TYPE
+    SYS_TYPES
+};
+
+enum sys_vocab {
+#define VOCAB(name, ...) SYS_VOCAB_##name,
+#include "linux/sysnames.def"
+#undef VOCAB
+    SYS_VOCABS
+};
+
+#define SYS_COUNT_CONST 0x80 /* in sys_arg.count: the low bits are the number itself */
+
+struct sys_arg {
+    uint8_t kind, type, count;
+};
+
+typedef int64_t linux_sys_fn(struct linux_thread *t, const uint64_t a[6]);
+
+struct sys_row {
+    const char *name;
+    int16_t generic, host; /* numbers; -1: absent */
+    uint16_t flags;        /* enum linux_sys_flag */
+    uint16_t refuse;       /* errno of SYS_REFUSE */
+    linux_sys_fn *fn;      /* NULL: passed or refused */
+    struct sys_arg arg[7]; /* [0] is the result */
+};
+
+extern const struct sys_row sys_rows[];
+extern const unsigned sys_row_count;
+/* The row of a number of the guest's table; NULL: no such call. */
+const struct sys_row *sys_row_find(const struct linux_abi *abi, uint64_t nr);
+unsigned sys_type_bytes(unsigned type);
+
+/* Every H handler. */
+#define SYS_DECLARE_H(name) linux_sys_fn linux_sys_##name;
+#define SYS_DECLARE_P(name)
+#define SYS_DECLARE_R(err) SYS_DECLARE_P
+#define SYS(name, generic, x86_64, flags, handler, ...) SYS_DECLARE_##handler(name)
+#include "linux/sys.def"
+#undef SYS
+
+/* Is all of [addr, addr + len) an address a guest may have? (Not: is it mapped.) */
+bool sys_inside(const struct linux_process *p, uint64_t addr, uint64_t len);
+/* addr when the range is inside or addr is 0, else SYS_BAD_POINTER. */
+uint64_t sys_pointer(const struct linux_process *p, uint64_t addr, uint64_t len);
+/* Checks an iovec array: 0 or -EFAULT.  Counts the kernel refuses anyway are left to it. */
+int64_t sys_check_iov(const struct linux_process *p, uint64_t iov, uint64_t count);
+/* linux_wait_syscall with the six arguments as they are. */
+int64_t sys_wait(struct linux_thread *t, long nr, const uint64_t a[6]);
+int64_t sys_host(long nr, const uint64_t a[6]);
+
+/* --strace.  sys_strace_enter starts the line of a call, sys_strace_leave ends and writes it. */
+struct sys_strace {
+    struct str line;
+    unsigned next; /* first argument that is not printed yet */
+};
+void sys_strace_enter(struct linux_thread *t, const struct sys_row *row, uint64_t nr, const uint64_t a[6], struct sys_strace *st);
+void sys_strace_leave(struct linux_thread *t, const struct sys_row *row, const uint64_t a[6], int64_t ret, struct sys_strace *st);
+
+/* -- fs.c -------------------------------------------------------------------------------------------------- */
+/*
+ * Under -L ROOT: the path that the guest has at `addr` as the host is to see it.  *result is what to give to the host's
+ * call: the address of `out` (PATH_MAX bytes), or `addr` itself where the kernel is to judge it.  0 or -errno.
+ */
+int64_t fs_path(struct linux_thread *t, int dirfd, uint64_t addr, bool follow, char *out, uint64_t *result);
+
+/* -- proc.c ------------------------------------------------------------------------------------------------ */
+/* A file of /proc that the host's kernel would answer wrongly, because it would speak of btv. */
+enum proc_file {
+    PROC_NONE, /* any other file */
+    PROC_PRIVATE, /* a descriptor of btv's own: does not exist */
+    PROC_EXE, PROC_MAPS, PROC_SMAPS, PROC_AUXV, PROC_CMDLINE, PROC_ENVIRON, PROC_STAT, PROC_STATUS, PROC_CPUINFO,
+};
+struct proc_where {
+    enum proc_file file;
+    pid_t tid; /* whose: of .../task/TID/..., else 0 for the process */
+};
+/* `path` is the host's, dirfd the guest's. */
+struct proc_where proc_find(struct linux_thread *t, int dirfd, const char *path);
+/* Opens the guest's version of it: a descriptor or -errno. */
+int64_t proc_open(struct linux_thread *t, struct proc_where where, int oflags);
+/* Tells the host's kernel where the guest's code, arguments and environment are, so that others see them in /proc/PID.
+ * To be called once the program is loaded. */
+void proc_publish(struct linux_process *p);
+/* Takes entries out of the result of getdents64 (n bytes at buf): btv's own descriptors and threads.  The bytes that remain. */
+int64_t proc_filter_entries(struct linux_thread *t, int fd, unsigned char *buf, int64_t n);
+
+#endif
