@@ -31,9 +31,12 @@ struct cpu_trap {
     uint64_t value;
 };
 
+/* Marks empty entries of the jump table and the bottom of the return stack: no guest of ours can have code there. */
+#define CPU_NO_PC UINT64_C(0x8000000000000001)
+
 struct jump_entry {
-    uint64_t pc;   /* guest pc; 1 when empty */
-    void *code;    /* host entry point */
+    uint64_t pc;   /* guest pc; CPU_NO_PC when empty */
+    void *code;    /* host entry point; of an empty entry the host's stub for unknown targets */
 };
 
 struct cpu {
