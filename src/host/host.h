@@ -83,10 +83,6 @@ struct host_config {
     bool no_self_loop;               /* chaos and check: leave through the dispatcher at every block end */
 };
 
-struct host_stub {
-    uint32_t offset; /* in the stub code */
-};
-
 #define HOST_MAX_STUBS 24
 
 /* The code every block shares: entry, exits, constants.  Emitted once per engine. */
@@ -95,6 +91,7 @@ struct host_stubs {
     uint32_t len;
     uint32_t offset[HOST_MAX_STUBS]; /* by the host's own stub numbers */
     uint32_t enter;                  /* enum host_exit enter(struct cpu *, void *code), C calling convention */
+    uint32_t indirect;               /* what empty jump-table entries point at: returns HOST_EXIT_INDIRECT */
     uint32_t fault;                  /* where a fault handler resumes: returns HOST_EXIT_TRAP */
 };
 

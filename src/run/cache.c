@@ -12,8 +12,6 @@
 
 #include "run/run.h"
 
-struct jump_entry cache_all_miss[CPU_JUMP_ENTRIES];
-
 static struct block dead_block = {.pc = 1, .dead = true};
 
 #define PRIVATE_FD_MIN 1024
@@ -73,10 +71,18 @@ static enum btv_status append(struct engine *e, const void *bytes, uint64_t len,
     return BTV_OK;
 }
 
+void cache_clear_jumps(const struct engine *e, struct jump_entry *jumps)
+{
+    for (unsigned i = 0; i < CPU_JUMP_ENTRIES; i++)
+        jumps[i] = (struct jump_entry){.pc = CPU_NO_PC, .code = e->code + e->stubs.indirect};
+}
+
+/* The stubs lie at the start of code memory. */
 static enum btv_status put_stubs(struct engine *e, struct btv_error *err)
 {
     uint8_t *at;
     enum btv_status st = append(e, e->stubs.bytes, e->stubs.len, &at, err);
+    cache_clear_jumps(e, e->all_miss);
     if (st == BTV_OK)
         e->enter = (enum host_exit(*)(struct cpu *, void *))(uintptr_t)(at + e->stubs.enter);
     return st;
@@ -92,8 +98,6 @@ static struct table *new_table(uint64_t entries)
 
 enum btv_status cache_init(struct engine *e, struct btv_error *err)
 {
-    for (unsigned i = 0; i < CPU_JUMP_ENTRIES; i++)
-        cache_all_miss[i].pc = 1;
     e->code_cap = ALIGN_UP(e->cfg.cache_bytes, (uint64_t)65536);
     e->data_cap = ALIGN_UP(e->code_cap / 2, (uint64_t)65536);
     uint8_t *p = mmap(NULL, e->code_cap + e->data_cap, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -388,7 +392,7 @@ void cache_kill(struct engine *e, struct block *b)
     for (struct engine_thread *t = e->threads; t; t = t->next) {
         struct jump_entry *j = &t->jumps[b->pc >> 1 & (CPU_JUMP_ENTRIES - 1)];
         if (j->pc == b->pc)
-            __atomic_store_n(&j->pc, 1, __ATOMIC_SEQ_CST);
+            __atomic_store_n(&j->pc, CPU_NO_PC, __ATOMIC_SEQ_CST);
     }
     e->stats.blocks_invalidated++;
 }
@@ -485,8 +489,7 @@ void cache_flush(struct engine *e, struct engine_thread *self)
     if (!e->table || new_file(e, 0, &err) != BTV_OK || put_stubs(e, &err) != BTV_OK)
         e->cfg.interpret_only = true; /* slow, but right */
     for (struct engine_thread *t = e->threads; t; t = t->next) {
-        for (unsigned i = 0; i < CPU_JUMP_ENTRIES; i++)
-            t->jumps[i].pc = 1;
+        cache_clear_jumps(e, t->jumps);
         t->cpu.return_sp = t->cpu.return_base;
     }
     engine_resume_threads(e);

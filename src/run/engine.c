@@ -83,8 +83,11 @@ static bool map_return_stack(struct engine_thread *t)
     if (mprotect(p, GUEST_PAGE_SIZE, PROT_NONE))
         return false;
     uint8_t *base = p + GUEST_PAGE_SIZE + HOST_RETURN_STACK_BYTES;
-    for (unsigned i = 0; i < RETURN_STACK_TOP; i += 8)
-        memcpy(base + i, &(uint64_t){1}, 8); /* no guest pc is 1: never matches */
+    for (unsigned i = 0; i < RETURN_STACK_TOP; i += 16) { /* pairs of host return address and guest pc that match nothing */
+        uint8_t *stub = t->engine->code + t->engine->stubs.indirect;
+        memcpy(base + i, &stub, 8);
+        memcpy(base + i + 8, &(uint64_t){CPU_NO_PC}, 8);
+    }
     t->cpu.return_base = t->cpu.return_sp = base;
     return true;
 }
@@ -104,8 +107,7 @@ enum btv_status engine_thread_new(struct engine *e, struct engine_thread **out)
         free(t);
         return BTV_NOMEM;
     }
-    for (unsigned i = 0; i < CPU_JUMP_ENTRIES; i++)
-        t->jumps[i] = (struct jump_entry){.pc = 1};
+    cache_clear_jumps(e, t->jumps);
     t->cpu.jumps = t->jumps;
     t->cpu.ll_addr = 1;
     t->cpu.helpers = e->guest->helpers;
@@ -162,7 +164,7 @@ const struct btv_error *engine_error(const struct engine_thread *t)
 static void request(struct engine_thread *t, uint32_t what)
 {
     atomic_fetch_or(&t->cpu.pending, what);
-    __atomic_store_n(&t->cpu.jumps, cache_all_miss, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&t->cpu.jumps, t->engine->all_miss, __ATOMIC_SEQ_CST);
 }
 
 void engine_interrupt(struct engine_thread *t)

@@ -94,11 +94,11 @@ static void remember_jump(struct engine_thread *t, uint64_t pc, struct block *b)
     struct jump_entry *j = &t->jumps[pc >> 1 & (CPU_JUMP_ENTRIES - 1)];
     if (t->engine->cfg.no_chain)
         return;
-    __atomic_store_n(&j->pc, 1, __ATOMIC_RELAXED);
+    __atomic_store_n(&j->pc, CPU_NO_PC, __ATOMIC_RELAXED);
     j->code = b->code;
     __atomic_store_n(&j->pc, pc, __ATOMIC_SEQ_CST);
     if (b->dead) /* killed meanwhile: the killer may have looked before we wrote */
-        __atomic_store_n(&j->pc, 1, __ATOMIC_SEQ_CST);
+        __atomic_store_n(&j->pc, CPU_NO_PC, __ATOMIC_SEQ_CST);
 }
 
 /* Runs emitted code from b.  True: continue in the loop. */
@@ -117,6 +117,8 @@ static bool run_block(struct engine_thread *t, struct block *b, enum engine_stop
     case HOST_EXIT_INDIRECT:
         t->stats.exit_indirect++;
         *pc_slot(t) = t->cpu.exit_value;
+        if (t->cpu.return_sp > t->cpu.return_base) /* a jump to CPU_NO_PC popped the bottom */
+            t->cpu.return_sp = t->cpu.return_base;
         if ((b = cache_find(e, t->cpu.exit_value)))
             remember_jump(t, t->cpu.exit_value, b);
         return true;

@@ -100,6 +100,7 @@ struct engine {
     _Atomic uint64_t generation; /* changes whenever guest code may have changed */
     uint8_t heat[COLD_BUCKETS];
     struct stats stats;       /* of threads that ended, and what happens under the lock */
+    struct jump_entry all_miss[CPU_JUMP_ENTRIES]; /* what cpu.jumps points at while an interrupt is wanted */
     FILE *perf_map;
 };
 
@@ -134,7 +135,7 @@ void cache_kill(struct engine *e, struct block *b);                       /* loc
 void cache_flush(struct engine *e, struct engine_thread *self);           /* lock held */
 struct block *cache_block_of(struct engine *e, uint64_t host_pc);         /* any thread, also in signal handlers */
 uint64_t cache_guest_pc(const struct block *b, uint64_t host_pc);
-extern struct jump_entry cache_all_miss[CPU_JUMP_ENTRIES];
+void cache_clear_jumps(const struct engine *e, struct jump_entry *jumps);
 
 /* -- engine.c -- */
 void engine_stop_threads(struct engine *e, struct engine_thread *self);   /* lock held; nobody else is in code afterwards */

@@ -18,10 +18,11 @@ int em_pin(const struct em *e, unsigned slot)
 
 bool em_const(struct em *e, uint32_t v, uint64_t *bits)
 {
+    unsigned w = ir_bits(ir_typeof(e->f, v)); /* v may be the low part of a wider constant */
     v = em_rep(e, v);
     if (e->val[v].kind != VAL_CONST)
         return false;
-    *bits = e->f->def[v]->imm;
+    *bits = w < 64 ? e->f->def[v]->imm & ((UINT64_C(1) << w) - 1) : e->f->def[v]->imm;
     return true;
 }
 
@@ -102,7 +103,7 @@ static void spill(struct em *e, uint32_t v, int r)
 {
     for (int i = 0; i < EM_SPILLS; i++) {
         uint32_t old = e->spill_val[i];
-        if (old && e->val[old].uses)
+        if ((old && e->val[old].uses) || (e->locked_spills >> i & 1))
             continue;
         if (old)
             e->val[old].spill = -1;
@@ -205,7 +206,7 @@ struct opnd em_use(struct em *e, uint32_t v, unsigned allow)
     struct val *x = em_val(e, v);
     if ((allow & OPND_IMM) && em_const(e, v, &bits)) {
         int64_t imm = (int64_t)bits;
-        if (e->f->def[em_rep(e, v)]->type == IR_I32)
+        if (ir_typeof(e->f, v) == IR_I32)
             imm = (int32_t)imm;
         if (imm == (int32_t)imm)
             return (struct opnd){.kind = OPND_IMM, .imm = imm};
@@ -215,8 +216,10 @@ struct opnd em_use(struct em *e, uint32_t v, unsigned allow)
         if (x->uses <= 1 || !(allow & OPND_REG)) {
             if (x->slot >= 0)
                 return (struct opnd){.kind = OPND_MEM, .mem = em_slot((unsigned)x->slot)};
-            if (x->spill >= 0)
+            if (x->spill >= 0) {
+                e->locked_spills |= 1u << x->spill;
                 return (struct opnd){.kind = OPND_MEM, .mem = spill_cell(x->spill)};
+            }
         }
     }
     return (struct opnd){.kind = OPND_REG, .reg = (int8_t)em_use_reg(e, v)};

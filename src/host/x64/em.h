@@ -99,6 +99,7 @@ struct em {
     uint32_t slot_val[CPU_SLOTS];
     uint32_t spill_val[EM_SPILLS];
     uint32_t locked;           /* registers the current op needs */
+    uint32_t locked_spills;    /* spill cells it reads */
     uint32_t temps;            /* registers that may be allocated */
     struct cold cold[EM_MAX_COLD];
     unsigned ncold;

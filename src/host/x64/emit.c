@@ -147,7 +147,7 @@ static void plan_value(struct em *e, struct ir_ins *i)
     case IR_OP_NANBOX:
     case IR_OP_NANUNBOX: make_alias(e, i); return;
     case IR_OP_ZEXT:
-        if (src->type == IR_I1 || zeroes_upper(src)) {
+        if (ir_typeof(e->f, i->arg[0]) == IR_I1 || zeroes_upper(src)) {
             make_alias(e, i);
             return;
         }
@@ -664,7 +664,7 @@ enum btv_status x64_emit(struct arena *a, const struct host_config *cfg, struct 
     ir_count_uses(f);
     plan(e, f->first);
     for (struct ir_ins *i = f->first->first; i && !e->ended; i = i->next) {
-        e->locked = 0;
+        e->locked = e->locked_spills = 0;
         if (i->op == IR_OP_MARK) {
             e->pc = i->imm;
             add_mark(e, i->imm);

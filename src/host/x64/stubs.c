@@ -132,6 +132,7 @@ static enum btv_status stubs(struct arena *a, const struct host_config *cfg, str
     transfer_pins(&b, cfg, true);
     size_t leave = b.len;
     emit_leave(&b, mxcsr);
+    out->indirect = out->offset[EM_STUB_INDIRECT];
     out->fault = (uint32_t)b.len;
     x64_ri(&b, X64_MOV_R_IMM, 4, X64_RAX, HOST_EXIT_TRAP);
     x64_jmp(&b, leave);
