@@ -16,6 +16,7 @@ NINJA = ninja -C $(BUILD) -j $(J) $(if $(V),-v,--quiet)
 
 all: $(BUILD)/build.ninja
 	@$(NINJA)
+	@ln -sf src/cli/btv src/cli/btv-run $(BUILD)/
 
 $(BUILD)/build.ninja:
 	@$(MAKE) --no-print-directory setup-build
@@ -31,11 +32,11 @@ demo: setup-check all
 	@BUILD=$(BUILD) tools/demo.sh
 
 check: setup-check all
-	@BUILD=$(BUILD) tests/run-meson.sh --no-suite long
+	@BUILD=$(BUILD) J=$(J) tests/run-meson.sh --no-suite long
 
 check-all: setup-check all
 	@tools/setup.sh all
-	@BUILD=$(BUILD) tests/run-meson.sh
+	@BUILD=$(BUILD) J=$(J) tests/run-meson.sh
 
 lint: setup-check
 	@tools/lint.sh

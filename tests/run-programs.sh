@@ -1,10 +1,11 @@
 #!/bin/bash
-# run-programs.sh [-m L|chroot] [-e EMULATOR] [-f FLAGS] [-o REGEX] [-k] - real riscv64 Debian programs under btv-run
+# run-programs.sh [-m L|chroot] [-e EMULATOR] [-f FLAGS] [-o REGEX] [-s] [-k] - real riscv64 Debian programs under btv-run
 # against their amd64 twins: output and exit status of each case of tests/programs.list must agree.
 #
 #   -m L       the guest is started as  btv-run -L ROOT PROGRAM  on the host's file system (default)
 #   -m chroot  the guest lives in ROOT; btv-run is registered with binfmt_misc there (needs Linux 6.7)
 #   -e         emulator, default $BUILD/btv-run; chroot needs a static one      -f  flags for it (mode L)
+#   -s         only cases whose programs are in the small roots of tools/guest-root.sh
 #   -o         only cases whose name matches      -k  keep the scratch folder and print its name
 #
 # Each side of each case runs in namespaces of its own (user, mount, process): nothing is registered or mounted
@@ -44,13 +45,14 @@ if [ "${1:-}" = --inside ]; then
 fi
 
 # -- outside ----------------------------------------------------------------------------------------------------------
-mode=L emu=${BUILD:-build}/btv-run flags='' only=. keep=0
-while getopts m:e:f:o:k opt; do
+mode=L emu=${BUILD:-build}/btv-run flags='' only=. keep=0 small=0
+while getopts m:e:f:o:sk opt; do
     case $opt in
     m) mode=$OPTARG ;;
     e) emu=$OPTARG ;;
     f) flags=$OPTARG ;;
     o) only=$OPTARG ;;
+    s) small=1 ;;
     k) keep=1 ;;
     *) exit 2 ;;
     esac
@@ -62,7 +64,11 @@ skip() {
 }
 [ -x "$emu" ] || skip "no $emu"
 unshare -U -r -m -p -f true 2>/dev/null || skip "unprivileged user namespaces are off"
-"$tests/../tools/build-roots.sh" || exit $?
+if [ "$small" = 1 ]; then
+    "$tests/../tools/guest-root.sh" -a riscv64 && "$tests/../tools/guest-root.sh" -a amd64 || exit $?
+else
+    "$tests/../tools/build-roots.sh" || exit $?
+fi
 if [ "$mode" = chroot ]; then
     unshare -U -r -m sh -c 'mount -t binfmt_misc none /proc/sys/fs/binfmt_misc && test -w /proc/sys/fs/binfmt_misc/register' 2>/dev/null ||
         skip "no binfmt_misc in user namespaces (Linux 6.7)"
@@ -91,10 +97,12 @@ run() {
     { head -c 10000000 "$base/raw"; echo "exit status $status"; } | sed -f "$tests/programs.norm" >"$base/$side.out"
 }
 
+small_cases='^(true|bash-.*|dash|coreutils-.*|uname|grep|sed|gawk|find-xargs|diff-patch|tar|gzip|bzip2|xz|python-(pass|cpu|float|threads|process|signals)|lua)$'
 passed=0 failed=0 port=$((20000 + $$ % 20000))
 while IFS='|' read -r name limit command; do
     case $name in '' | '#'*) continue ;; esac
     [[ $name =~ $only ]] || continue
+    [ "$small" = 0 ] || [[ $name =~ $small_cases ]] || continue
     start=${EPOCHREALTIME/./}
     run native "$limit" "$command"
     middle=${EPOCHREALTIME/./}

@@ -40,7 +40,7 @@ headers() {
         case $h in *.h) ;; *) continue ;; esac
         # A header that is a fragment says so itself and names who includes it.
         head -n 30 "$h" | grep -q 'Fragment: included by' && continue
-        if ! gcc -std=gnu17 -D_GNU_SOURCE -Wall -Wextra -Wno-unused-parameter -Isrc -Iinclude -x c -fsyntax-only "$h" \
+        if ! gcc -std=gnu17 -D_GNU_SOURCE -Wall -Wextra -Wno-unused-parameter -Isrc -Iinclude -I"$work" -x c -fsyntax-only "$h" \
              >"$work/header" 2>&1; then
             echo "$h:1: does not compile alone: $(grep -m1 'error' "$work/header")"
         fi
@@ -71,6 +71,11 @@ banned() {
         printf "%s:%d: banned function:%s\n", FILENAME, FNR, substr(line, RSTART, RLENGTH)
     }' "$@"
 }
+
+# Headers that the build generates from rows
+mkdir -p "$work/isa/riscv"
+gcc -std=gnu17 -D_GNU_SOURCE -Isrc -Iinclude -o "$work/isagen" tools/isagen.c &&
+    "$work/isagen" header "$work/isa/riscv/riscv_gen.h" && "$work/isagen" slots "$work/isa/riscv/riscv_slots.h"
 
 {
     [ "${#sources[@]}" -eq 0 ] || includes "${sources[@]}"
