@@ -383,7 +383,10 @@ static ir_val make(struct ir_func *f, enum ir_op op, enum ir_type t, const ir_va
 
 ir_val ir_make(struct ir_func *f, enum ir_op op, enum ir_type t, ir_val a, ir_val b, ir_val c)
 {
-    if (!(ir_op_info[op].flags & IR_F_PURE))
+    const struct ir_op_info *info = &ir_op_info[op];
+    /* No identity of two operands applies to different values none of which is constant. */
+    bool plain = info->nargs == 2 && a != b && f->def[a]->op != IR_OP_CONST && f->def[b]->op != IR_OP_CONST;
+    if (plain || !(info->flags & IR_F_PURE))
         return ir_emit(f, op, t, a, b, c, 0, 0);
     return make(f, op, t, (ir_val[3]){a, b, c}, 0);
 }
