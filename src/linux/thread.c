@@ -103,14 +103,20 @@ static void report(const char *what, struct str *s)
     str_free(&line);
 }
 
+static void print_stats(const struct linux_process *p)
+{
+    struct str s = STR_INIT;
+    if (!p->opt.stats || p->vfork_child)
+        return;
+    engine_print_stats(p->engine, &s);
+    if (write(2, str_get(&s), s.len) < 0)
+        s.failed = true; /* nothing left to do about it */
+    str_free(&s);
+}
+
 void linux_exit_group(struct linux_process *p, int code)
 {
-    if (p->opt.stats && !p->vfork_child) {
-        struct str s = STR_INIT;
-        engine_print_stats(p->engine, &s);
-        if (write(2, str_get(&s), s.len) < 0)
-            s.failed = true;
-    }
+    print_stats(p);
     for (;;)
         linux_host_syscall(SYS_exit_group, (uint64_t)code, 0, 0, 0, 0, 0);
 }
@@ -152,18 +158,14 @@ static void thread_end(struct linux_thread *t)
         linux_clear_tid(clear);
         linux_thread_exit(code);
     }
+    linux_clear_tid(clear); /* the last access to guest memory */
     linux_thread_free(t);
     pthread_mutex_lock(&p->lock);
     last = !p->threads;
     pthread_mutex_unlock(&p->lock);
-    linux_clear_tid(clear);
-    if (last && p->opt.stats) { /* only the order of the output depends on it: the first thread's status counts */
-        struct str s = STR_INIT;
-        engine_print_stats(p->engine, &s);
-        if (write(2, str_get(&s), s.len) < 0)
-            s.failed = true;
-    }
-    if (!host_pthread)
+    if (last)
+        print_stats(p);
+    if (last || !host_pthread) /* the last one's code is the status of the process: kernel/exit.c, synchronize_group_exit */
         linux_thread_exit(code);
 }
 

@@ -1,0 +1,159 @@
+/*
+ * Guest test: what an interrupted system call returns, with SA_RESTART and without (signal(7)).
+ */
+#include "../check.h"
+
+#include <errno.h>
+#include <linux/futex.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/msg.h>
+#include <sys/sem.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+static volatile int ticks;
+static int rescue = -1; /* a byte is written there by the second tick, so that a restarted call ends */
+static int lock_word;
+static pid_t child;
+
+static void tick(int sig)
+{
+    (void)sig;
+    if (++ticks < 2)
+        return;
+    if (rescue >= 0 && write(rescue, "x", 1) != 1)
+        _exit(9);
+    lock_word = 1;
+    syscall(SYS_futex, &lock_word, FUTEX_WAKE, 1, NULL, NULL, 0);
+    if (child > 0)
+        kill(child, SIGKILL);
+}
+
+static void begin(int flags)
+{
+    struct sigaction sa = {.sa_handler = tick, .sa_flags = flags};
+    struct itimerval it = {{0, 20000}, {0, 20000}};
+    sigaction(SIGALRM, &sa, NULL);
+    ticks = 0;
+    lock_word = 0;
+    setitimer(ITIMER_REAL, &it, NULL);
+}
+
+static void end(void)
+{
+    struct itimerval it = {0};
+    setitimer(ITIMER_REAL, &it, NULL);
+}
+
+/* Calls that start again under SA_RESTART. */
+#define RESTARTS(call, good)                                                                  \
+    do {                                                                                      \
+        begin(0);                                                                             \
+        long r_ = (call);                                                                     \
+        CHECK(r_ == -1 && errno == EINTR && ticks == 1, #call ": %ld errno %d ticks %d", r_, errno, ticks); \
+        begin(SA_RESTART);                                                                    \
+        r_ = (call);                                                                          \
+        end();                                                                                \
+        CHECK((good) && ticks >= 2, #call " restarted: %ld errno %d ticks %d", r_, errno, ticks); \
+        (void)r_;                                                                             \
+    } while (0)
+/* Calls that never do. */
+#define INTERRUPTED(call)                                                                     \
+    do {                                                                                      \
+        for (int f_ = 0; f_ < 2; f_++) {                                                      \
+            begin(f_ ? SA_RESTART : 0);                                                       \
+            long r_ = (call);                                                                 \
+            int e_ = errno;                                                                   \
+            end();                                                                            \
+            CHECK(r_ == -1 && e_ == EINTR && ticks == 1, #call ": %ld errno %d ticks %d", r_, e_, ticks); \
+        }                                                                                     \
+    } while (0)
+
+int main(void)
+{
+    int fd[2], sv[2];
+    char byte;
+    CHECK(pipe(fd) == 0 && socketpair(AF_UNIX, SOCK_STREAM, 0, sv) == 0, "descriptors");
+    rescue = fd[1];
+    RESTARTS(read(fd[0], &byte, 1), r_ == 1);
+    while (poll(&(struct pollfd){fd[0], POLLIN, 0}, 1, 0) == 1 && read(fd[0], &byte, 1) == 1)
+        continue;
+    rescue = sv[1];
+    RESTARTS(recv(sv[0], &byte, 1, 0), r_ == 1);
+    while (recv(sv[0], &byte, 1, MSG_DONTWAIT) == 1)
+        continue;
+    rescue = -1;
+    RESTARTS(syscall(SYS_futex, &lock_word, FUTEX_WAIT, 0, NULL, NULL, 0), r_ == 0 || errno == EAGAIN);
+    child = fork();
+    if (!child)
+        for (;;)
+            pause();
+    RESTARTS(waitpid(child, NULL, 0), r_ == child);
+    child = 0;
+
+    struct timeval tv = {1, 0};
+    setsockopt(sv[0], SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof tv);
+    INTERRUPTED(recv(sv[0], &byte, 1, 0));
+    INTERRUPTED(pause());
+    INTERRUPTED(poll(NULL, 0, 1000));
+    INTERRUPTED(select(0, NULL, NULL, NULL, &(struct timeval){1, 0}));
+    INTERRUPTED(nanosleep(&(struct timespec){1, 0}, NULL));
+    int ep = epoll_create1(0);
+    struct epoll_event ev;
+    INTERRUPTED(epoll_wait(ep, &ev, 1, 1000));
+    struct timespec half = {0, 500000000};
+    INTERRUPTED(syscall(SYS_futex, &lock_word, FUTEX_WAIT, 0, &half, NULL, 0));
+    int q = msgget(IPC_PRIVATE, 0600), s = semget(IPC_PRIVATE, 1, 0600);
+    struct {
+        long type;
+        char text[8];
+    } msg;
+    INTERRUPTED(msgrcv(q, &msg, sizeof msg.text, 0, 0));
+    INTERRUPTED(semop(s, &(struct sembuf){0, -1, 0}, 1));
+    msgctl(q, IPC_RMID, NULL);
+    semctl(s, 0, IPC_RMID);
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGUSR1);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    INTERRUPTED(sigtimedwait(&set, NULL, &(struct timespec){1, 0}));
+
+    /* what is left of a sleep */
+    struct timespec left = {0};
+    begin(0);
+    CHECK(nanosleep(&(struct timespec){1, 0}, &left) == -1 && errno == EINTR, "nanosleep");
+    end();
+    CHECK(left.tv_sec == 0 && left.tv_nsec > 700000000 && left.tv_nsec < 990000000, "left %ld ns", (long)left.tv_nsec);
+    begin(0);
+    CHECK(clock_nanosleep(CLOCK_MONOTONIC, 0, &(struct timespec){1, 0}, &left) == EINTR, "clock_nanosleep");
+    end();
+    CHECK(left.tv_sec == 0 && left.tv_nsec > 700000000 && left.tv_nsec < 990000000, "left %ld ns", (long)left.tv_nsec);
+
+    /* stopped and continued without a handler: nothing is seen */
+    pid_t me = getpid();
+    child = fork();
+    if (!child) {
+        usleep(30000);
+        kill(me, SIGSTOP);
+        usleep(30000);
+        kill(me, SIGCONT);
+        _exit(0);
+    }
+    pid_t helper = child;
+    child = 0;
+    struct timespec t0, t1;
+    clock_gettime(CLOCK_MONOTONIC, &t0);
+    CHECK(nanosleep(&(struct timespec){0, 150000000}, NULL) == 0, "sleep across stop: %d", errno);
+    clock_gettime(CLOCK_MONOTONIC, &t1);
+    long ms = (t1.tv_sec - t0.tv_sec) * 1000 + (t1.tv_nsec - t0.tv_nsec) / 1000000;
+    CHECK(ms >= 149 && ms < 400, "%ld ms", ms);
+    waitpid(helper, NULL, 0);
+    return check_done();
+}
