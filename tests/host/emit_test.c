@@ -273,6 +273,8 @@ static void generate(struct gen *g)
     }
 }
 
+static unsigned long refused;
+
 static void trial(unsigned long n)
 {
     struct arena a;
@@ -308,6 +310,7 @@ static void trial(unsigned long n)
     struct ir_exit out;
     enum btv_status st = host_x64.emit(&a, &cfg, g.f, &code);
     if (st == BTV_LIMIT) {
+        refused++;
         arena_free(&a);
         return;
     }
@@ -367,5 +370,7 @@ int main(int argc, char **argv)
         for (unsigned long n = 0; n < count; n++)
             trial(n);
     }
+    /* the emitter may give up when too much is alive at once, but that must stay rare */
+    CHECK(refused <= 3 * count / 50, "%lu blocks refused", refused);
     return check_done();
 }

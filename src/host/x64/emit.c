@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "host/x64/em.h"
+#include "host/x64/x64_host.h"
 
 static void add_reloc(struct em *e, enum host_reloc_kind kind, size_t offset, unsigned index)
 {

@@ -264,7 +264,7 @@ static uint32_t shift_count(struct em *e, struct ir_ins *i, bool *masked)
     struct ir_ins *d = e->f->def[v];
     uint64_t m, w = ir_bits((enum ir_type)i->type);
     *masked = false;
-    if (d->op == IR_OP_AND && em_const(e, d->arg[1], &m) && m == w - 1) {
+    if (d->op == IR_OP_AND && ir_is_const(e->f, d->arg[1], &m) && m == w - 1) {
         *masked = true;
         if (e->val[v].kind == VAL_FOLD)
             return d->arg[0];
