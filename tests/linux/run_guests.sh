@@ -1,5 +1,5 @@
 #!/bin/sh
-# Builds the guest tests named by the arguments (default: all sig_*.c and thr_*.c) for RISC-V and runs them.
+# Builds the guest tests named by the arguments (default: all abi_*.c, sig_*.c and thr_*.c) for RISC-V and runs them.
 # BTV: command that runs a guest program (default: build/btv run).  The last line sums up.
 here=$(cd "$(dirname "$0")" && pwd)
 : "${BTV:=$here/../../build/btv run}"
@@ -10,7 +10,7 @@ if ! command -v "$cc" >/dev/null; then
 fi
 out=$(mktemp -d) || exit 1
 trap 'rm -rf "$out"' EXIT
-[ $# -gt 0 ] || set -- "$here"/sig_*.c "$here"/thr_*.c
+[ $# -gt 0 ] || set -- "$here"/abi_*.c "$here"/sig_*.c "$here"/sys_*.c "$here"/thr_*.c
 passed=0 failed=0
 for src in "$@"; do
     name=$(basename "$src" .c)

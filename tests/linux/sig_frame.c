@@ -139,9 +139,9 @@ static void edit_fp(int sig, siginfo_t *info, void *context)
     ucontext_t *uc = context;
     record(sig, info, context);
     struct __riscv_mc_d_ext_state *d = &uc->uc_mcontext.__fpregs.__d;
-    CHECK(d->__f[20] == 0x3ff8000000000000 && (d->__fcsr & 0xff) == 0x61, "fs4 %llx fcsr %x", (unsigned long long)d->__f[20], d->__fcsr);
+    CHECK(d->__f[20] == 0x3ff8000000000000 && (d->__fcsr & 0xff) == 0x01, "fs4 %llx fcsr %x", (unsigned long long)d->__f[20], d->__fcsr);
     d->__f[20] = 0x4000000000000000;
-    d->__fcsr = 0x42;
+    d->__fcsr = 0x62; /* round up, underflow */
     uint64_t zero = 0;
     __asm__ volatile("csrw fcsr, %0\nfmv.d.x fs4, %0" ::"r"(zero) : "fs4");
     for (unsigned i = 0; i < 3; i++)
@@ -150,7 +150,7 @@ static void edit_fp(int sig, siginfo_t *info, void *context)
 
 static void test_fp(void)
 {
-    uint64_t bits, fcsr;
+    uint64_t bits, fcsr, third;
     set(SIGUSR1, edit_fp, 0);
     register long a7 __asm__("a7") = 172;
     register long a0 __asm__("a0");
@@ -159,13 +159,15 @@ static void test_fp(void)
     register long sig __asm__("a1") = SIGUSR1;
     a7 = 129;
     register uint64_t one_and_half __asm__("t0") = 0x3ff8000000000000;
-    register uint64_t csr __asm__("t1") = 0x61;
-    __asm__ volatile("fmv.d.x fs4, %4\n csrw fcsr, %5\n ecall\n fmv.x.d %1, fs4\n csrr %2, fcsr\n csrwi fcsr, 0"
-                     : "+r"(tid), "=&r"(bits), "=&r"(fcsr)
-                     : "r"(sig), "r"(one_and_half), "r"(csr), "r"(a7)
+    register uint64_t csr __asm__("t1") = 0x01;
+    register double one __asm__("fs5") = 1, three __asm__("fs6") = 3;
+    __asm__ volatile("fmv.d.x fs4, %5\n csrw fcsr, %6\n ecall\n fmv.x.d %1, fs4\n csrr %2, fcsr\n fdiv.d fs5, fs5, fs6, dyn\n fmv.x.d %3, fs5\n csrwi fcsr, 0"
+                     : "+r"(tid), "=&r"(bits), "=&r"(fcsr), "=&r"(third)
+                     : "r"(sig), "r"(one_and_half), "r"(csr), "r"(a7), "f"(one), "f"(three)
                      : "fs4", "memory");
     CHECK(tid == 0, "kill");
-    CHECK(bits == 0x4000000000000000 && fcsr == 0x42, "%llx %llx", (unsigned long long)bits, (unsigned long long)fcsr);
+    CHECK(bits == 0x4000000000000000 && fcsr == 0x62, "%llx %llx", (unsigned long long)bits, (unsigned long long)fcsr);
+    CHECK(third == 0x3fd5555555555556, "1/3 rounded up: %llx", (unsigned long long)third);
 }
 
 static void overflow_handler(int sig, siginfo_t *info, void *context)

@@ -207,7 +207,7 @@ enum hwprobe_key {
 #define BASE_BEHAVIOR_IMA 1
 #define MISALIGNED_FAST 3
 #define CACHE_BLOCK_BYTES 64
-#define TIME_FREQUENCY 1000000000 /* the time CSR counts nanoseconds */
+#define TIME_FREQUENCY 10000000 /* of the time CSR: guest/riscv/system.c */
 #define EXT_ZICBOZ (UINT64_C(1) << 6)
 #define WHICH_CPUS 1
 #define CPU_SET_BYTES 128 /* NR_CPUS 1024 */
