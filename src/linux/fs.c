@@ -43,7 +43,7 @@ static int64_t get_name(struct linux_thread *t, int dirfd, uint64_t addr, bool f
 {
     n->path[0] = 0;
     n->addr = addr;
-    n->where = (struct proc_where){PROC_NONE, 0};
+    n->where = (struct proc_where){PROC_NONE, 0, 0};
     if (!addr)
         return 0;
     if (t->proc->opt.root) {
@@ -243,7 +243,11 @@ static int64_t name_of_described(struct linux_thread *t, uint64_t *dirfd, uint64
         return ret;
     if (n->where.file == PROC_PRIVATE)
         return -ENOENT;
-    if (n->where.file == PROC_EXE && follow && t->proc->exe_fd >= 0) {
+    if (n->where.file == PROC_EXE && follow && n->where.pid) {
+        if (!proc_other_exe(n->where.pid, n->path))
+            return -ENOENT;
+        n->addr = (uint64_t)(uintptr_t)n->path;
+    } else if (n->where.file == PROC_EXE && follow && t->proc->exe_fd >= 0) {
         *dirfd = (uint64_t)t->proc->exe_fd;
         *flags |= AT_EMPTY_PATH;
         n->addr = (uint64_t)(uintptr_t) "";
@@ -311,6 +315,12 @@ static int64_t readlink_common(struct linux_thread *t, uint64_t dirfd, uint64_t 
         return ret;
     if (n.where.file == PROC_PRIVATE)
         return -ENOENT;
+    if (n.where.file == PROC_EXE && n.where.pid) {
+        if (!proc_other_exe(n.where.pid, target))
+            return -ENOENT;
+        linux_path_to_guest(t->proc, target);
+        return put_link(buf, size, target);
+    }
     if (n.where.file == PROC_EXE && t->proc->exe_path)
         return put_link(buf, size, t->proc->exe_path);
     if (!t->proc->opt.root || !is_proc_link(n.path))

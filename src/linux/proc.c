@@ -73,6 +73,25 @@ static bool proc_directory(int dirfd, const char *path, char out[64])
     return ok;
 }
 
+static int64_t link_target(const char *path, char out[PATH_MAX])
+{
+    int64_t n = linux_host_syscall(SYS_readlink, (uint64_t)(uintptr_t)path, (uint64_t)(uintptr_t)out, PATH_MAX - 1, 0, 0, 0);
+    if (n >= 0)
+        out[n] = 0;
+    return n;
+}
+
+/* Does "/proc/PID" or "/proc/PID/task/TID" belong to another process that btv runs? */
+static bool is_other_guest(const char *dir, pid_t *pid)
+{
+    char link[80], own[PATH_MAX], other[PATH_MAX], *end;
+    *pid = strncmp(dir, "/proc/", 6) == 0 ? (pid_t)strtol(dir + 6, &end, 10) : 0;
+    if (*pid <= 0)
+        return false;
+    snprintf(link, sizeof link, "/proc/%d/exe", (int)*pid);
+    return link_target("/proc/self/exe", own) > 0 && link_target(link, other) > 0 && strcmp(own, other) == 0;
+}
+
 /* "/proc/PID" or "/proc/PID/task/TID" of this process, then `rest`: true, and the thread or 0. */
 static bool is_own(const char *dir, const char *rest, pid_t *tid)
 {
@@ -92,7 +111,7 @@ static bool is_number(const char *s)
 
 struct proc_where proc_find(struct linux_thread *t, int dirfd, const char *path)
 {
-    struct proc_where none = {PROC_NONE, 0}, where = none;
+    struct proc_where none = {PROC_NONE, 0, 0}, where = none;
     char parent[PATH_MAX], dir[64];
     const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
     (void)t;
@@ -110,7 +129,9 @@ struct proc_where proc_find(struct linux_thread *t, int dirfd, const char *path)
         return none;
     if (where.file == PROC_CPUINFO)
         return strcmp(dir, "/proc") == 0 ? where : none;
-    return is_own(dir, number ? "/fd" : "", &where.tid) ? where : none;
+    if (is_own(dir, number ? "/fd" : "", &where.tid))
+        return where;
+    return where.file == PROC_EXE && is_other_guest(dir, &where.pid) ? where : none;
 }
 
 /* -- contents ---------------------------------------------------------------------------------------------- */
@@ -154,7 +175,7 @@ static uint64_t mapped_bytes(struct linux_process *p, uint32_t flag)
     struct mem_region r;
     uint64_t sum = 0;
     for (uint64_t at = 0; mem_find(p->mem, at, &r); at = r.end)
-        if (!flag || r.flags & flag)
+        if (!(r.flags & MEM_HOST) && (!flag || r.flags & flag))
             sum += r.end - r.start;
     return sum;
 }
@@ -210,10 +231,12 @@ static void signal_sets(struct linux_process *p, uint64_t *ignored, uint64_t *ca
     pthread_mutex_unlock(&p->lock);
 }
 
-/* The guest's version of a line of /proc/PID/status; false: the host's is right. */
+/* The guest's version of a line of /proc/PID/status, which may be none; false: the host's is right. */
 static bool add_status_line(struct linux_process *p, const char *line, struct str *s)
 {
     uint64_t ignored, caught;
+    if (strncmp(line, "x86_", 4) == 0) /* of the host's instruction set */
+        return true;
     signal_sets(p, &ignored, &caught);
     const struct {
         const char *key;
@@ -321,12 +344,32 @@ static int64_t sealed_file(const struct str *s, int oflags)
     return fd;
 }
 
-static int64_t open_exe(const struct linux_process *p, int oflags)
+/* Its code begins at field 26 of stat, as proc_publish says there; the file mapped at that address is the program. */
+bool proc_other_exe(pid_t pid, char *host)
 {
     char path[40];
-    if (p->exe_fd < 0)
+    struct str s = STR_INIT;
+    bool found = false;
+    snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+    const char *at = proc_read_host(path, &s) ? strrchr(str_get(&s), ')') : NULL;
+    for (unsigned field = 2; at && field < 26; field++)
+        at = strchr(at + 1, ' ');
+    uint64_t code = at ? strtoull(at + 1, NULL, 10) : 0;
+    str_clear(&s);
+    snprintf(path, sizeof path, "/proc/%d/maps", (int)pid);
+    if (code && proc_read_host(path, &s))
+        found = procmaps_name_at(str_get(&s), code, host) && host[0] == '/';
+    str_free(&s);
+    return found;
+}
+
+static int64_t open_exe(const struct linux_process *p, struct proc_where where, int oflags)
+{
+    char path[PATH_MAX];
+    if (where.pid ? !proc_other_exe(where.pid, path) : p->exe_fd < 0)
         return -ENOENT;
-    snprintf(path, sizeof path, "/proc/self/fd/%d", p->exe_fd);
+    if (!where.pid)
+        snprintf(path, sizeof path, "/proc/self/fd/%d", p->exe_fd);
     return linux_host_syscall(SYS_open, (uint64_t)(uintptr_t)path, (uint64_t)(unsigned)oflags, 0, 0, 0, 0);
 }
 
@@ -336,7 +379,7 @@ int64_t proc_open(struct linux_thread *t, struct proc_where where, int oflags)
     if (where.file == PROC_PRIVATE)
         return -ENOENT;
     if (where.file == PROC_EXE)
-        return open_exe(t->proc, oflags);
+        return open_exe(t->proc, where, oflags);
     if (oflags & O_DIRECTORY)
         return -ENOTDIR;
     if ((oflags & O_ACCMODE) != O_RDONLY)

@@ -42,18 +42,15 @@ static bool parse_line(const char *text, struct line *l)
 /* The name the guest's kernel would print. */
 static void rename_line(const struct linux_process *p, struct line *l)
 {
-    if (l->flags & MEM_STACK)
-        strcpy(l->name, "[stack]");
-    else if (l->flags & MEM_HEAP)
-        strcpy(l->name, "[heap]");
-    else if (l->flags & MEM_VDSO)
-        strcpy(l->name, "[vdso]");
-    else if (l->name[0] == '/')
-        linux_path_to_guest(p, l->name);
-    else if (strncmp(l->name, "[anon", 5) != 0)
-        l->name[0] = 0;
-    if (l->flags & (MEM_STACK | MEM_HEAP | MEM_VDSO))
+    const char *special = l->flags & MEM_STACK ? "[stack]" : l->flags & MEM_HEAP ? "[heap]" : l->flags & MEM_VDSO ? "[vdso]" : NULL;
+    if (special) {
+        snprintf(l->name, sizeof l->name, "%s", special);
         l->offset = l->inode = l->major = l->minor = 0;
+    } else if (l->name[0] == '/') {
+        linux_path_to_guest(p, l->name);
+    } else if (strncmp(l->name, "[anon", 5) != 0) {
+        l->name[0] = 0;
+    }
 }
 
 static bool joins(const struct line *a, const struct line *b)
@@ -77,8 +74,12 @@ static void print_line(const struct line *l, struct str *s)
 static bool cut(struct linux_process *p, const struct line *h, uint64_t from, struct line *out)
 {
     struct mem_region r;
-    if (from >= h->end || !mem_find(p->mem, from, &r) || r.start >= h->end)
-        return false;
+    do {
+        if (from >= h->end || !mem_find(p->mem, from, &r) || r.start >= h->end)
+            return false;
+        if (r.flags & MEM_HOST)
+            from = r.end;
+    } while (r.flags & MEM_HOST);
     *out = *h;
     out->start = r.start > from ? r.start : from;
     out->end = r.end < h->end ? r.end : h->end;
@@ -95,7 +96,9 @@ bool procmaps_print(struct linux_process *p, struct str *s)
     struct str h = STR_INIT;
     struct line host, part, last = {.start = 0};
     bool ok = proc_read_host("/proc/self/maps", &h), any = false;
-    for (const char *text = str_get(&h); ok && *text; text += strcspn(text, "\n") + 1) {
+    for (const char *text = str_get(&h), *next; ok && *text; text = next) {
+        next = text + strcspn(text, "\n");
+        next += *next == '\n';
         if (!parse_line(text, &host))
             continue;
         for (uint64_t at = host.start; cut(p, &host, at, &part); at = part.end) {
@@ -136,4 +139,18 @@ bool procmaps_print_smaps(struct linux_process *p, struct str *s)
     }
     str_free(&h);
     return ok && !s->failed;
+}
+
+bool procmaps_name_at(const char *maps, uint64_t addr, char *name)
+{
+    struct line l;
+    for (const char *text = maps, *next; *text; text = next) {
+        next = text + strcspn(text, "\n");
+        next += *next == '\n';
+        if (parse_line(text, &l) && addr >= l.start && addr < l.end) {
+            memcpy(name, l.name, sizeof l.name);
+            return true;
+        }
+    }
+    return false;
 }

@@ -10,6 +10,9 @@
 bool procmaps_print(struct linux_process *p, struct str *s);
 bool procmaps_print_smaps(struct linux_process *p, struct str *s);
 
+/* The name in the line of a host's maps file that holds addr; name has PATH_MAX bytes. */
+bool procmaps_name_at(const char *maps, uint64_t addr, char *name);
+
 /* The whole of a host file, appended.  (proc.c) */
 bool proc_read_host(const char *path, struct str *s);
 

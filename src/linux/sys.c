@@ -135,7 +135,9 @@ unsigned sys_type_bytes(unsigned type)
 bool sys_inside(const struct linux_process *p, uint64_t addr, uint64_t len)
 {
     uint64_t high = mem_high(p->mem);
-    return addr >= mem_low(p->mem) && addr < high && len <= high - addr;
+    if (addr < mem_low(p->mem) || addr >= high || len > high - addr)
+        return false;
+    return addr + len <= p->host_start || addr >= p->host_end;
 }
 
 uint64_t sys_pointer(const struct linux_process *p, uint64_t addr, uint64_t len)
@@ -158,7 +160,7 @@ int64_t linux_copy_str(char *dst, uint64_t src, size_t cap)
     const struct linux_process *p = linux_self()->proc;
     if (!sys_inside(p, src, 1))
         return -EFAULT;
-    uint64_t room = mem_high(p->mem) - src;
+    uint64_t top = src < p->host_start ? p->host_start : mem_high(p->mem), room = top - src;
     size_t max = room < cap ? (size_t)room : cap;
     long n = hostcall_copy_str(dst, mem_host(src), max);
     if (n < 0)
@@ -184,6 +186,8 @@ int64_t sys_check_iov(const struct linux_process *p, uint64_t iov, uint64_t coun
     return 0;
 }
 
+#define USER_END UINT64_C(0x7ffffffff000) /* of 47 bits of user space, here and on RISC-V with Sv48 */
+
 /* -- checks ------------------------------------------------------------------------------------------------ */
 
 static uint64_t count_of(const struct sys_arg *arg, const uint64_t a[6])
@@ -191,14 +195,17 @@ static uint64_t count_of(const struct sys_arg *arg, const uint64_t a[6])
     return arg->count & SYS_COUNT_CONST ? arg->count & ~SYS_COUNT_CONST : a[arg->count];
 }
 
-/* Bytes: a range that leaves guest memory at its top is cut there, since what follows is unmapped for the guest. */
+/*
+ * Bytes: a range that leaves guest memory is cut there, since what follows is unmapped for the guest.  One that leaves user space
+ * is refused by the host's kernel as the guest's would; no bytes are no access.
+ */
 static void check_buffer(const struct linux_process *p, const struct sys_arg *arg, uint64_t a[6], unsigned i)
 {
     uint64_t len = a[arg->count];
-    if (!a[i] || sys_inside(p, a[i], len))
+    if (!a[i] || !len || sys_inside(p, a[i], len))
         return;
-    if (sys_inside(p, a[i], 1))
-        a[arg->count] = mem_high(p->mem) - a[i];
+    if (sys_inside(p, a[i], 1) && len <= USER_END - a[i])
+        a[arg->count] = (a[i] < p->host_start ? p->host_start : mem_high(p->mem)) - a[i];
     else
         a[i] = SYS_BAD_POINTER;
 }

@@ -109,11 +109,14 @@ enum proc_file {
 struct proc_where {
     enum proc_file file;
     pid_t tid; /* whose: of .../task/TID/..., else 0 for the process */
+    pid_t pid; /* PROC_EXE of another process that btv runs, else 0 */
 };
 /* `path` is the host's, dirfd the guest's. */
 struct proc_where proc_find(struct linux_thread *t, int dirfd, const char *path);
 /* Opens the guest's version of it: a descriptor or -errno. */
 int64_t proc_open(struct linux_thread *t, struct proc_where where, int oflags);
+/* The program of another process that btv runs, as a host path of at most PATH_MAX bytes.  False: it ended. */
+bool proc_other_exe(pid_t pid, char *host);
 /* Tells the host's kernel where the guest's code, arguments and environment are, so that others see them in /proc/PID.
  * To be called once the program is loaded. */
 void proc_publish(struct linux_process *p);

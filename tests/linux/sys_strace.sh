@@ -1,0 +1,77 @@
+#!/bin/sh
+# --strace: the lines of a known program, with numbers that vary replaced.  BTV: command that runs a guest program.
+here=$(cd "$(dirname "$0")" && pwd)
+: "${BTV:=$here/../../build/src/cli/btv-run}"
+cc=${RISCV_CC:-riscv64-linux-gnu-gcc}
+if ! command -v "$cc" >/dev/null; then
+    echo "skipped: no RISC-V compiler ($cc)"
+    exit 77
+fi
+out=$(mktemp -d) || exit 1
+trap 'rm -rf "$out"' EXIT
+cat >"$out/p.c" <<'END'
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <netinet/in.h>
+#include <arpa/inet.h>
+#include <time.h>
+#include <unistd.h>
+int main(void)
+{
+    char buf[16];
+    int p[2], fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+    open("/none\"\n", O_WRONLY | O_CREAT | O_DIRECTORY, 0644);
+    write(fd, "a\tb\"\\\001" "2\377", 8);
+    pipe(p);
+    struct iovec v[2] = {{"ab", 2}, {"cde", 3}};
+    writev(p[1], v, 2);
+    read(p[0], buf, 16);
+    struct pollfd pf = {p[1], POLLIN | POLLOUT, 0};
+    struct timespec ts = {1, 5};
+    syscall(SYS_ppoll, &pf, 1, &ts, 0, 8);
+    syscall(SYS_mmap, 0L, 4096L, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED, -1, 0L);
+    signal(SIGUSR1, SIG_IGN);
+    kill(getpid(), SIGUSR1);
+    struct sockaddr_in in = {AF_INET, htons(80), {htonl(0x7f000001)}};
+    connect(-1, (void *)&in, sizeof in);
+    syscall(SYS_nanosleep, 16, 0);
+    syscall(999, 1, 2);
+    _exit(5);
+}
+END
+cat >"$out/want" <<'END'
+PID openat(AT_FDCWD, "/dev/null", O_RDWR|O_CLOEXEC) = 3
+PID openat(AT_FDCWD, "/none\"\n", O_WRONLY|O_CREAT|O_DIRECTORY, 0644) = -1 EINVAL (Invalid argument)
+PID write(3, "a\tb\"\\\0012\377", 8) = 8
+PID pipe2([4, 5], 0) = 0
+PID writev(5, [{iov_base="ab", iov_len=2}, {iov_base="cde", iov_len=3}], 2) = 5
+PID read(4, "abcde", 16) = 5
+PID ppoll([{fd=5, events=POLLIN|POLLOUT, revents=POLLOUT}], 1, {tv_sec=TIME}, NULL, 8) = 1
+PID mmap(NULL, 4096, PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_FIXED, -1, 0) = -1 EBADF (Bad file descriptor)
+PID rt_sigaction(SIGUSR1, {sa_handler=SIG_IGN, sa_mask=[SIGUSR1], sa_flags=SA_RESTART}, {sa_handler=SIG_DFL, sa_mask=[], sa_flags=0}, 8) = 0
+PID getpid() = PID
+PID kill(PID, SIGUSR1) = 0
+PID connect(-1, {sa_family=AF_INET, sin_port=htons(80), sin_addr=127.0.0.1}, 16) = -1 EBADF (Bad file descriptor)
+PID nanosleep(0x10, NULL) = -1 EFAULT (Bad address)
+PID syscall_999(0x1, 0x2, REST) = -1 ENOSYS (Function not implemented)
+PID exit_group(5) = ?
+END
+passed=0 failed=0
+if "$cc" -O1 -w -D_GNU_SOURCE -static -o "$out/p" "$out/p.c"; then
+    $BTV --strace="$out/log" "$out/p"
+    status=$?
+    sed -n '/openat(AT_FDCWD, "\/dev\/null"/,$p' "$out/log" | sed -E '
+        s/^[0-9]+ /PID /; s/getpid\(\) = [0-9]+/getpid() = PID/; s/kill\([0-9]+/kill(PID/
+        s/tv_sec=[^}]*/tv_sec=TIME/; s/(syscall_999\(0x1, 0x2), [^)]*/\1, REST/' >"$out/got"
+    if [ $status = 5 ]; then passed=1; else failed=1; echo "exit status $status, not 5"; fi
+    if diff "$out/want" "$out/got"; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
+else
+    failed=1
+fi
+echo "$passed passed, $failed failed"
+[ $failed -eq 0 ]
