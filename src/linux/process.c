@@ -61,7 +61,8 @@ bool linux_is_private_fd(int fd)
     for (unsigned i = 0; i < nprivate; i++)
         if (private_fds[i] == fd)
             return true;
-    return false;
+    const struct linux_thread *t = linux_self();
+    return t && t->proc->engine && engine_private_fd(t->proc->engine) == fd;
 }
 
 /* -- process ----------------------------------------------------------------------------------------------- */

@@ -92,6 +92,11 @@ static bool map_return_stack(struct engine_thread *t)
     return true;
 }
 
+int engine_private_fd(const struct engine *e)
+{
+    return e->code_fd;
+}
+
 enum btv_status engine_thread_new(struct engine *e, struct engine_thread **out)
 {
     struct engine_thread *t = aligned_alloc(64, ALIGN_UP(sizeof *t, (size_t)64));

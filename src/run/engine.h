@@ -76,6 +76,9 @@ void engine_fork_prepare(struct engine *e);
 void engine_fork_parent(struct engine *e);
 void engine_fork_child(struct engine *e, struct engine_thread *t);
 
+/* The descriptor that the engine holds now, which the guest must neither see nor close; -1: none. */
+int engine_private_fd(const struct engine *e);
+
 void engine_print_stats(const struct engine *e, struct str *s);
 
 #endif
