@@ -23,11 +23,18 @@ struct format {
     uint16_t first, count;
 };
 
+/* What makes a word a row, and its format. */
+struct key {
+    uint32_t mask, match, fmt;
+};
+
 #include "isa/riscv/riscv_tab.h"
 
 static inline unsigned tree_row(uint32_t raw)
 {
-    uint32_t n = (raw & 3) == 3 ? ROOT32 : ROOT16;
+    /* 14..12 and 6..2, or 15..10 and 1..0: the bits that tell most rows apart */
+    unsigned first = (raw & 3) == 3 ? ROOTS + ((raw >> 2 & 0x1f) | (raw >> 7 & 0xe0)) : (raw & 3) | (raw >> 8 & 0xfc);
+    uint32_t n = tree[first];
     while (!(n >> 31))
         n = tree[(n >> 8) + (raw >> (n >> 3 & 31) & ((2u << (n & 7)) - 1))];
     return n & 0xffff;
@@ -40,14 +47,13 @@ bool rv_decode(uint32_t raw, struct insn *out)
         raw &= 0xffff;
     *out = (struct insn){.len = (uint8_t)len, .raw = raw};
     unsigned op = tree_row(raw);
-    const struct rv_row *r = &rv_rows[op];
-    if (BTV_UNLIKELY((raw & r->mask) != r->match || !op))
+    const struct key *k = &keys[op];
+    if (BTV_UNLIKELY((raw & k->mask) != k->match || !op))
         return false;
-    if (BTV_UNLIKELY(!extract_fields(r->fmt, raw, out)))
-        goto undefined;
-    out->op = (uint16_t)op;
-    return true;
-undefined:
+    if (BTV_LIKELY(extract_fields(k->fmt, raw, out))) {
+        out->op = (uint16_t)op;
+        return true;
+    }
     *out = (struct insn){.len = (uint8_t)len, .raw = raw};
     return false;
 }
