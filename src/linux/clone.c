@@ -235,7 +235,7 @@ static int64_t clone_process(struct linux_thread *t, const struct clone_request 
 /* -- processes in the same memory ------------------------------------------------------------------------------ */
 
 struct shared_child {
-    struct birth birth; /* first: thread_main's kin get a birth */
+    struct birth birth;
     struct linux_process proc;
     struct linux_thread *child;
     void *stack;
