@@ -125,6 +125,19 @@ static bool parse_number(const char *text, unsigned long long max, unsigned long
     return true;
 }
 
+/* "LO-HI": guest addresses, hexadecimal after 0x, LO < HI. */
+static bool parse_range(const char *text, uint64_t *lo, uint64_t *hi)
+{
+    char *end;
+    if (text[0] < '0' || text[0] > '9')
+        return false;
+    *lo = strtoull(text, &end, 0);
+    if (*end != '-' || end[1] < '0' || end[1] > '9')
+        return false;
+    *hi = strtoull(end + 1, &end, 0);
+    return !*end && *lo < *hi;
+}
+
 static bool parse_chaos(struct engine_config *c, char *list)
 {
     for (char *word; (word = strsep(&list, ",")) != NULL;) {
@@ -132,6 +145,11 @@ static bool parse_chaos(struct engine_config *c, char *list)
         char *eq = strchr(word, '=');
         if (eq)
             *eq = '\0';
+        if (eq && !strcmp(word, "jit")) {
+            if (!parse_range(eq + 1, &c->jit_lo, &c->jit_hi))
+                return false;
+            continue;
+        }
         if (eq && !parse_number(eq + 1, 1u << 30, &n))
             return false;
         if (!strcmp(word, "no-chain") && !eq)

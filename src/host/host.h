@@ -115,6 +115,9 @@ struct host_isa {
     void (*context_set_pc)(void *ucontext, uint64_t pc);
     /* Does this context fault on the shadow return stack's guard?  Then resets the stack and returns true (resume). */
     bool (*return_stack_fault)(struct cpu *cpu, void *ucontext, uint64_t addr);
+    /* For listings: the register of integer pin i, or of floating-point pin i - 16; the stub or constant of HOST_RELOC_STUB. */
+    const char *(*pin_name)(unsigned i);
+    const char *(*stub_name)(unsigned i);
     /* One line of disassembly; its length in bytes. */
     unsigned (*disasm)(struct str *s, const uint8_t *p, size_t len, uint64_t pc);
 };

@@ -144,6 +144,7 @@ int64_t linux_program_check(const struct linux_program *prog)
     N(strace, strace) N(stats, stats) N(show, show_emulator) N(native, allow_native)                                           \
     N(cache, engine.cache_bytes) N(hot, engine.hot_threshold) N(interp, engine.interpret_only) N(check, engine.check_exec)     \
     N(nochain, engine.no_chain) N(insns, engine.max_insns) N(regs, engine.regs) N(flush, engine.flush_every)                   \
+    N(jitlo, engine.jit_lo) N(jithi, engine.jit_hi)                                                                            \
     N(avoid, engine.host_features) N(perf, engine.perf_map)
 
 static void put_text(struct str *s, const char *key, const char *value)

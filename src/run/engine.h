@@ -26,6 +26,7 @@ struct engine_config {
     unsigned max_insns;       /* chaos: guest instructions per block */
     unsigned regs;            /* chaos: number of pinned registers, 0: all */
     unsigned flush_every;     /* chaos: flush the cache after that many translations */
+    uint64_t jit_lo, jit_hi;  /* chaos: translate only blocks that start in [jit_lo, jit_hi), interpret the others; 0, 0: all */
     unsigned host_features;   /* mask of host CPU features to avoid */
     bool perf_map;            /* write /tmp/perf-PID.map */
 };

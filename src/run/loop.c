@@ -24,6 +24,12 @@ bool run_is_hot(struct engine *e, uint64_t pc)
     return false;
 }
 
+/* Is the block that starts at pc among those to be translated? */
+static bool may_translate(const struct engine_config *c, uint64_t pc)
+{
+    return BTV_LIKELY(!c->jit_hi) || (pc >= c->jit_lo && pc < c->jit_hi);
+}
+
 bool run_interpret(struct engine_thread *t, unsigned max_insns, enum engine_stop *stop)
 {
     struct ir_exit out;
@@ -168,7 +174,7 @@ static bool step(struct engine_thread *t, enum engine_stop *stop)
             return go_on;
         }
         atomic_store_explicit(&t->in_code, false, memory_order_release);
-        if (run_is_hot(e, pc) && translate(t, pc))
+        if (may_translate(&e->cfg, pc) && run_is_hot(e, pc) && translate(t, pc))
             return true;
     }
     return run_interpret(t, GUEST_MAX_INSNS, stop);

@@ -143,6 +143,27 @@ static enum btv_status stubs(struct arena *a, const struct host_config *cfg, str
     return BTV_OK;
 }
 
+static const char *pin_name(unsigned i)
+{
+    static const char *const gpr[] = {"rbx", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15"}; /* em_pin_int */
+    static const char *const xmm[] = {"xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11", "xmm12"};
+    _Static_assert(ARRAY_LEN(gpr) == EM_PINS_INT && ARRAY_LEN(xmm) == EM_PINS_FP, "one name for each pin");
+    if (i >= EM_XMM)
+        return i - EM_XMM < EM_PINS_FP ? xmm[i - EM_XMM] : "?";
+    return i < EM_PINS_INT ? gpr[i] : "?";
+}
+
+static const char *stub_name(unsigned i)
+{
+    static const char *const name[EM_STUB_COUNT] = {
+        [EM_STUB_LINK] = "link",           [EM_STUB_INDIRECT] = "indirect", [EM_STUB_RET_MISS] = "ret-miss",   [EM_STUB_SYSCALL] = "syscall",
+        [EM_STUB_ISYNC] = "isync",         [EM_STUB_BAIL] = "bail",         [EM_STUB_INTERRUPT] = "interrupt", [EM_STUB_TRAP] = "trap",
+        [EM_CONST_NAN64] = "nan64",        [EM_CONST_NAN32] = "nan32",      [EM_CONST_SIGN64] = "sign64",      [EM_CONST_SIGN32] = "sign32",
+        [EM_CONST_ABS64] = "abs64",        [EM_CONST_ABS32] = "abs32",      [EM_CONST_BOX32] = "box32",        [EM_CONST_FLAGS] = "flags",
+    };
+    return i < EM_STUB_COUNT && name[i] ? name[i] : "?";
+}
+
 static unsigned disasm(struct str *s, const uint8_t *p, size_t len, uint64_t pc)
 {
     struct x64_insn i;
@@ -168,5 +189,7 @@ const struct host_isa host_x64 = {
     .context_pc = x64_context_pc,
     .context_set_pc = x64_context_set_pc,
     .return_stack_fault = x64_return_stack_fault,
+    .pin_name = pin_name,
+    .stub_name = stub_name,
     .disasm = disasm,
 };
