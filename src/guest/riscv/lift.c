@@ -266,6 +266,7 @@ static ir_val atomic(struct lift *c, enum ir_op op, enum ir_type t, ir_val addr,
 #define POPCNT(a) W1(same1, IR_OP_POPCNT, a)
 #define BSWAP(a) W1(same1, IR_OP_BSWAP, a)
 #define ORCB(a) W1(same1, IR_OP_ORCB, a)
+#define BITREV8(a) W1(same1, IR_OP_BITREV8, a)
 #define CLMUL(a, b) W2(same, IR_OP_CLMUL, a, b)
 #define CLMULH(a, b) W2(same, IR_OP_CLMULH, a, b)
 #define EQ(a, b) W2(same, IR_OP_EQ, a, b)

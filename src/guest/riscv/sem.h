@@ -9,7 +9,7 @@
  *   IMM IMMW K(n) KW(n)  immediate and constants of 64 and 32 bits         PC          address of this instruction
  *   FIELD(f)             the field's number itself
  *   ADD SUB MUL MULHS MULHU MULHSU DIVS DIVU REMS REMU AND OR XOR NOT SHL SHR SAR ROTL ROTR MINS MAXS MINU MAXU
- *   CLZ CTZ POPCNT BSWAP ORCB CLMUL CLMULH EQ NE LTS LTU LES LEU SELECT   as in ir/ops.def; widths are those of the operands
+ *   CLZ CTZ POPCNT BSWAP ORCB BITREV8 CLMUL CLMULH EQ NE LTS LTU LES LEU SELECT   as in ir/ops.def; widths are those of the operands
  *   SEXT(v) ZEXT(v)      widen to 64 bits                                  TRUNC(T, v) low bits
  *   BITS(v) FLOAT(T, v)  float to bits and back                            NANBOX(v)   into a register image
  *   FADD FSUB FMUL FDIV FSQRT FMA FCVT(T, v) S2F U2F F2S F2U FRINT FRINTX  rounded by field r
