@@ -82,6 +82,16 @@ static bool exists(struct walk *w, const char *prefix, const char *path)
     return read_link(w, prefix, *path ? path : "/") >= 0;
 }
 
+/* Is w->at a directory, on either side?  0, -ENOENT, -ENOTDIR: what its ".." is then. */
+static int check_directory(struct walk *w)
+{
+    char here[PATH_MAX + 2];
+    snprintf(here, sizeof here, "%s/.", w->at);
+    if (read_link_either(w, here) >= 0)
+        return 0;
+    return errno == ENOTDIR ? -ENOTDIR : -ENOENT;
+}
+
 /* Takes the next component off w->rest into name; false when there is none. *last: nothing but slashes follows. */
 static bool next_name(struct walk *w, char name[NAME_MAX + 2], bool *last, bool *slash)
 {
@@ -130,6 +140,9 @@ static int resolve(struct walk *w, bool follow, char *out)
             continue;
         if (!strcmp(name, "..")) {
             char *up = strrchr(w->at, '/');
+            int r = check_directory(w);
+            if (r < 0)
+                return r;
             if (up)
                 *up = '\0';
             continue;
