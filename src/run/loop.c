@@ -90,9 +90,11 @@ static void follow_link(struct engine_thread *t)
     struct block *to = cache_find(e, l->pc);
     if (!to)
         return;
-    pthread_mutex_lock(&e->lock);
-    cache_link(e, l, to);
-    pthread_mutex_unlock(&e->lock);
+    /* A flusher holds the lock while it waits for this thread to leave code: never wait for it here. */
+    if (pthread_mutex_trylock(&e->lock) == 0) {
+        cache_link(e, l, to);
+        pthread_mutex_unlock(&e->lock);
+    }
 }
 
 static void remember_jump(struct engine_thread *t, uint64_t pc, struct block *b)

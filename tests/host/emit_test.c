@@ -214,7 +214,9 @@ static void one(struct gen *g)
         break;
     }
     case 22:
-        if (rnd(2))
+        if (rnd(3) == 0)
+            a = pick(g, ft), v = ir_emit(f, IR_OP_FCLASS, IR_I64, a, 0, 0, 0, 0);
+        else if (rnd(2))
             a = pick(g, ft), v = ir_emit(f, IR_OP_BITS, ft == IR_F64 ? IR_I64 : IR_I32, a, 0, 0, 0, 0);
         else
             a = pick(g, t), v = ir_emit(f, IR_OP_FLOAT, t == IR_I64 ? IR_F64 : IR_F32, a, 0, 0, 0, 0);

@@ -105,6 +105,7 @@ struct em {
     unsigned ncold;
     unsigned cap_reloc, cap_mark;
     uint64_t pc;               /* of the current guest instruction */
+    bool store_since;          /* a plain store since the last full barrier of this block (true at its start) */
     bool ended, overflow;
 };
 

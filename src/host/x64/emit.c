@@ -347,6 +347,7 @@ bool em_can_lower(const struct em *e, const struct ir_ins *i)
     case IR_OP_FMAXNUM:
     case IR_OP_FMINIMUM:
     case IR_OP_FMAXIMUM: return !(i->aux & 1);
+    case IR_OP_FCLASS: return t == IR_I64 || t == IR_I32;
     case IR_OP_FCVT: return (i->imm == FP_DYN || t == IR_F64) && !(i->aux & 1);
     case IR_OP_S2F:
     case IR_OP_U2F: return i->imm == FP_DYN || (src == IR_I32 && t == IR_F64);
@@ -634,6 +635,7 @@ static bool init(struct em *e, struct arena *a, const struct host_config *cfg, s
     memset(e, 0, offsetof(struct em, cold));
     e->ncold = e->cap_reloc = e->cap_mark = 0;
     e->ended = e->overflow = false;
+    e->store_since = true;
     e->arena = a;
     e->cfg = cfg;
     e->f = f;

@@ -351,6 +351,51 @@ static void lower_unbox(struct em *e, struct ir_ins *i)
     em_bail_if(e, X64_NE);
 }
 
+/*
+ * One of ten bits.  With the sign shifted out, k = 0 zero, 1 subnormal, 2 normal, 3 infinite orders the classes; the bit number is
+ * 4 + k for positive and 3 - k = 4 + ~k for negative values; NaNs are 8 and 9.
+ */
+static void lower_fclass(struct em *e, struct ir_ins *i)
+{
+    bool f32 = ir_typeof(e->f, i->arg[0]) == IR_F32;
+    int size = f32 ? 4 : 8, x = em_use_reg(e, i->arg[0]);
+    em_done(e, i->arg[0]);
+    int t = em_temp(e), d = em_temp(e), c = em_temp(e);
+    x64_rr(&e->b, X64_MOVD_RM_X, size, X(x), t);
+    x64_rr(&e->b, X64_ADD_R_RM, size, t, t);
+    x64_rr(&e->b, X64_SBB_R_RM, 8, d, d); /* all ones if negative */
+    em_load_imm(e, c, f32 ? 0x01000000 : UINT64_C(0x0020000000000000));
+    x64_rr(&e->b, X64_CMP_R_RM, size, t, c);
+    size_t small = x64_jcc8(&e->b, X64_B);
+    em_load_imm(e, c, f32 ? 0xff000000 : UINT64_C(0xffe0000000000000));
+    x64_rr(&e->b, X64_CMP_R_RM, size, t, c);
+    size_t big = x64_jcc8(&e->b, X64_AE);
+    x64_ri(&e->b, X64_MOV_R_IMM, 4, t, 2);
+    size_t join = e->b.len;
+    x64_rr(&e->b, X64_XOR_R_RM, 8, t, d);
+    x64_ri(&e->b, X64_ADD_RM_IMM8, 4, t, 4);
+    x64_rr(&e->b, X64_XOR_R_RM, 4, d, d);
+    x64_rr(&e->b, X64_BTS_RM_R, 8, t, d);
+    size_t end = x64_jmp8(&e->b);
+    x64_patch8(&e->b, small, e->b.len);
+    x64_rr(&e->b, X64_TEST_RM_R, size, t, t);
+    x64_setcc(&e->b, X64_NE, t);
+    x64_rr(&e->b, X64_MOVZX_R_RM8, 4, t, t);
+    x64_jmp(&e->b, join);
+    x64_patch8(&e->b, big, e->b.len);
+    size_t nan = x64_jcc8(&e->b, X64_NE);
+    x64_ri(&e->b, X64_MOV_R_IMM, 4, t, 3);
+    x64_jmp(&e->b, join);
+    x64_patch8(&e->b, nan, e->b.len);
+    x64_ri(&e->b, X64_SHR_RM_IMM8, size, t, f32 ? 23 : 52); /* the quiet bit */
+    x64_ri(&e->b, X64_AND_RM_IMM8, 4, t, 1);
+    x64_ri(&e->b, X64_ADD_RM_IMM8, 4, t, 4);
+    x64_rr(&e->b, X64_XOR_R_RM, 4, d, d);
+    x64_jmp(&e->b, join);
+    x64_patch8(&e->b, end, e->b.len);
+    em_def(e, i, d, VAL_ZX);
+}
+
 static struct x64_mem host_fp(void)
 {
     return em_cpu(offsetof(struct cpu, host_fp));
@@ -446,6 +491,7 @@ void em_lower_fp(struct em *e, struct ir_ins *i)
     case IR_OP_FRINTX: lower_rint(e, i); break;
     case IR_OP_BITS:
     case IR_OP_FLOAT: lower_move(e, i); break;
+    case IR_OP_FCLASS: lower_fclass(e, i); break;
     case IR_OP_NANUNBOX: lower_unbox(e, i); break;
     default: lower_env(e, i); break;
     }

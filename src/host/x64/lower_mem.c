@@ -3,7 +3,8 @@
  *
  * A guest address is a host address.  x86-64 keeps loads and stores in program order except that a store may be
  * delayed past later loads (SDM vol. 3, 9.2.2), and locked instructions are full fences; so plain, acquire and release
- * accesses need nothing extra, and only a fence that orders earlier writes before later reads emits code.
+ * accesses need nothing extra, and only a fence that orders earlier writes before later reads emits code, unless a
+ * locked instruction already stands between it and the last plain store.
  * Atomics test their alignment first: a misaligned one bails, and the interpreter raises the guest's exception.
  */
 #include "host/x64/em.h"
@@ -284,7 +285,8 @@ static void lower_rmw(struct em *e, struct ir_ins *i)
 static void lower_fence(struct em *e, struct ir_ins *i)
 {
     unsigned before = i->imm & 15, after = i->imm >> 4 & 15;
-    if ((before & (IR_FENCE_W | IR_FENCE_O)) && (after & (IR_FENCE_R | IR_FENCE_I))) {
+    if ((before & (IR_FENCE_W | IR_FENCE_O)) && (after & (IR_FENCE_R | IR_FENCE_I)) && e->store_since) {
+        e->store_since = false;
         /* a locked no-op on the top of the return stack: cheaper than mfence */
         x64_0(&e->b, X64_LOCK, 0);
         x64_mi(&e->b, X64_OR_RM_IMM8, 4, (struct x64_mem){.base = X64_RSP, .index = X64_NOREG}, 0);
@@ -295,11 +297,23 @@ void em_lower_mem(struct em *e, struct ir_ins *i)
 {
     switch (i->op) {
     case IR_OP_LOAD: lower_load(e, i); break;
-    case IR_OP_STORE: lower_store(e, i); break;
+    case IR_OP_STORE:
+        lower_store(e, i);
+        e->store_since = true;
+        break;
     case IR_OP_LL: lower_ll(e, i); break;
-    case IR_OP_SC: lower_sc(e, i); break;
-    case IR_OP_CAS: lower_cas(e, i); break;
-    case IR_OP_RMW: lower_rmw(e, i); break;
+    case IR_OP_SC:
+        lower_sc(e, i);
+        e->store_since = true; /* it may not have stored: then it was no barrier */
+        break;
+    case IR_OP_CAS:
+        lower_cas(e, i);
+        e->store_since = false;
+        break;
+    case IR_OP_RMW:
+        lower_rmw(e, i);
+        e->store_since = false;
+        break;
     default: lower_fence(e, i); break;
     }
 }
