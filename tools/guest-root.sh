@@ -18,7 +18,7 @@ if [ "${1:-}" = -a ]; then
 fi
 dir=${1:-${BTV_ROOTS:-/tmp/roots}/$arch}
 [ $# -gt 0 ] && shift
-[ $# -gt 0 ] || set -- base-files base-passwd bash coreutils dash grep sed gawk findutils diffutils tar gzip bzip2
+[ $# -gt 0 ] || set -- base-files base-passwd bash coreutils dash grep sed gawk findutils diffutils tar gzip bzip2 \
     xz-utils libc-bin python3 lua5.4
 
 refuse() {

@@ -21,7 +21,7 @@ done
 work=$(mktemp -d "${TMPDIR:-/tmp}/btv-diff.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM
-riscv64-linux-gnu-gcc -std=gnu17 -O2 -march=rv64gc -static -nostdlib -ffreestanding -fno-stack-protector -mno-relax -o "$work/harness" "$here/harness.c" &&
+riscv64-linux-gnu-gcc -std=gnu17 -O2 -march=rv64gc -static -nostdlib -ffreestanding -fno-stack-protector -mno-relax -Wl,-Ttext-segment=0x3a5a000000 -o "$work/harness" "$here/harness.c" &&
     ${CC:-gcc} -std=gnu17 -O2 -I"$top/src" -o "$work/gen" "$here/gen.c" || exit 1
 gen=$work/gen a="$emu $work/harness" b="$ref $work/harness"
 
