@@ -64,7 +64,7 @@ static unsigned count(const struct ir_ins *last, enum ir_op op)
     return n;
 }
 
-#define CODE(...) put_code((const char *const[]){__VA_ARGS__, NULL})
+#define CODE(...)     put_code((const char *const[]){__VA_ARGS__, NULL})
 #define SETTINGS(...) (g = (struct guest_lift){__VA_ARGS__})
 
 static void check_branches(void)
@@ -75,7 +75,8 @@ static void check_branches(void)
     CHECK(last->op == IR_OP_GOTO && last->imm == PC + 14 && g.insns == 4 && count(last, IR_OP_EXITIF) == 3, "limit: %u insns", g.insns);
     SETTINGS(.max_side_exits = 9);
     last = lift();
-    CHECK(last->op == IR_OP_GOTO && last->imm == PC + 6 && g.insns == 6 && g.nranges == 1 && g.range[0].end == PC + 18, "%u insns", g.insns);
+    CHECK(last->op == IR_OP_GOTO && last->imm == PC + 6 && g.insns == 6 && g.nranges == 1 && g.range[0].end == PC + 18, "%u insns",
+          g.insns);
     SETTINGS(.max_insns = 2, .max_side_exits = 9);
     last = lift();
     CHECK(last->op == IR_OP_GOTO && last->imm == PC + 6 && g.insns == 2 && g.range[0].end == PC + 6, "%u insns", g.insns);
@@ -83,7 +84,8 @@ static void check_branches(void)
     CODE("c.nop", "bne a0, a1, .-2", "c.nop");
     SETTINGS(.max_side_exits = 9);
     last = lift();
-    CHECK(last->op == IR_OP_GOTO && last->imm == PC + 6 && last->prev->op == IR_OP_EXITIF && last->prev->imm == PC, "a backward branch ends");
+    CHECK(last->op == IR_OP_GOTO && last->imm == PC + 6 && last->prev->op == IR_OP_EXITIF && last->prev->imm == PC,
+          "a backward branch ends");
 
     CODE("beq zero, zero, .+8", "c.nop", "c.nop", "bne zero, zero, .+8", "c.ebreak");
     SETTINGS(.max_side_exits = 9);
@@ -119,9 +121,11 @@ static void check_jumps(void)
         const char *line;
         enum ir_jump hint;
         uint64_t back;
-    } indirect[] = {{"jalr ra, 0(a0)", IR_JUMP_CALL, PC + 4}, {"jalr t0, 8(a0)", IR_JUMP_CALL, PC + 4}, {"jalr zero, 0(ra)", IR_JUMP_RET, 0},
-                    {"jalr zero, 0(t0)", IR_JUMP_RET, 0},     {"jalr zero, 0(a0)", IR_JUMP, 0},         {"jalr a1, 0(a0)", IR_JUMP, 0},
-                    {"jalr ra, 0(ra)", IR_JUMP_CALL, PC + 4}, {"c.jr ra", IR_JUMP_RET, 0},              {"c.jalr a0", IR_JUMP_CALL, PC + 2}};
+    } indirect[] = {{"jalr ra, 0(a0)", IR_JUMP_CALL, PC + 4}, {"jalr t0, 8(a0)", IR_JUMP_CALL, PC + 4},
+                    {"jalr zero, 0(ra)", IR_JUMP_RET, 0},     {"jalr zero, 0(t0)", IR_JUMP_RET, 0},
+                    {"jalr zero, 0(a0)", IR_JUMP, 0},         {"jalr a1, 0(a0)", IR_JUMP, 0},
+                    {"jalr ra, 0(ra)", IR_JUMP_CALL, PC + 4}, {"c.jr ra", IR_JUMP_RET, 0},
+                    {"c.jalr a0", IR_JUMP_CALL, PC + 2}};
     for (size_t k = 0; k < ARRAY_LEN(indirect); k++) {
         CODE(indirect[k].line);
         last = lift();
@@ -161,7 +165,8 @@ static void check_fetch(void)
     guest_riscv64.reset(&cpu);
     cpu.slot[SLOT_PC] = PC;
     guest_riscv64.step(&cpu, &guest_code, NULL, 100, &out, &done);
-    CHECK(done == 2 && out.kind == IR_EXIT_TRAP && out.trap.kind == IR_TRAP_BREAK && out.pc == PC + 6 && cpu.slot[10] == 1, "%u done", done);
+    CHECK(done == 2 && out.kind == IR_EXIT_TRAP && out.trap.kind == IR_TRAP_BREAK && out.pc == PC + 6 && cpu.slot[10] == 1, "%u done",
+          done);
 
     code_len = 4;
     last = lift();
@@ -200,9 +205,23 @@ static void check_text(void)
     guest_riscv64.print_decoded(&s, PC, (const uint8_t *)"\x13\x05\x15\x00", 4);
     CHECK(!strcmp(str_get(&s), "addi d=10 s=10 i=1"), "%s", str_get(&s));
     str_free(&s);
-    static const char *const wrong[] = {"",           "nothing a0",        "addi a0, a0",       "addi a0, a0, 2048", "addi a0, a0, 1 2", "c.lw a0, 1(a1)",
-                                        "c.add a0, zero", "ld a0, 0(b0)",  "beq a0, a1, .+3",   "slli a0, a0, 64",   "fadd.s fa0, fa1",  "lr.w.xx a0, (a1)",
-                                        "amocas.q a1, a2, (a0)", "csrrw a0, 4096, a0", "fli.s fa0, 3.3", "fence x, r", "lui a0, 0x100000"};
+    static const char *const wrong[] = {"",
+                                        "nothing a0",
+                                        "addi a0, a0",
+                                        "addi a0, a0, 2048",
+                                        "addi a0, a0, 1 2",
+                                        "c.lw a0, 1(a1)",
+                                        "c.add a0, zero",
+                                        "ld a0, 0(b0)",
+                                        "beq a0, a1, .+3",
+                                        "slli a0, a0, 64",
+                                        "fadd.s fa0, fa1",
+                                        "lr.w.xx a0, (a1)",
+                                        "amocas.q a1, a2, (a0)",
+                                        "csrrw a0, 4096, a0",
+                                        "fli.s fa0, 3.3",
+                                        "fence x, r",
+                                        "lui a0, 0x100000"};
     for (size_t k = 0; k < ARRAY_LEN(wrong); k++) {
         uint8_t bytes[16];
         unsigned len;

@@ -57,7 +57,11 @@ static bool same_hint(const char *theirs, const char *ours)
 {
     static const struct {
         const char *ours, *theirs;
-    } pair[] = {{"ntl.", "addzero,zero,"}, {"c.ntl.", "c.addzero,"}, {"prefetch.", "orizero,"}, {"pause", "fencew,unknown"}, {"c.slli", "c.slli64"}};
+    } pair[] = {{"ntl.", "addzero,zero,"},
+                {"c.ntl.", "c.addzero,"},
+                {"prefetch.", "orizero,"},
+                {"pause", "fencew,unknown"},
+                {"c.slli", "c.slli64"}};
     for (size_t k = 0; k < ARRAY_LEN(pair); k++)
         if (!strncmp(ours, pair[k].ours, strlen(pair[k].ours)) && !strncmp(theirs, pair[k].theirs, strlen(pair[k].theirs)))
             return true;
@@ -99,7 +103,8 @@ static void compare(unsigned long long pc, const char *hex, const char *text)
     normalize(str_get(&s), ours);
     fold_aliases(theirs);
     fold_aliases(ours);
-    CHECK(n == len && (!strcmp(theirs, ours) || same_target(theirs, ours) || same_hint(theirs, ours)), "%llx: %s: objdump '%s', btv '%s'", pc, hex, text, str_get(&s));
+    CHECK(n == len && (!strcmp(theirs, ours) || same_target(theirs, ours) || same_hint(theirs, ours)), "%llx: %s: objdump '%s', btv '%s'",
+          pc, hex, text, str_get(&s));
     str_free(&s);
 }
 

@@ -24,8 +24,28 @@ static uint64_t rnd(void)
 
 static uint64_t random_int(void)
 {
-    static const uint64_t corner[] = {0, 1, 2, 31, 32, 63, 64, 0x7f, 0x80, 0xff, 0x7fff, 0x8000, 0xffff, 0x7fffffff, 0x80000000, 0xffffffff,
-                                      INT64_MAX, (uint64_t)INT64_MIN, UINT64_MAX, UINT64_MAX - 1, 0xffffffff80000000, 0xffffffff7fffffff};
+    static const uint64_t corner[] = {0,
+                                      1,
+                                      2,
+                                      31,
+                                      32,
+                                      63,
+                                      64,
+                                      0x7f,
+                                      0x80,
+                                      0xff,
+                                      0x7fff,
+                                      0x8000,
+                                      0xffff,
+                                      0x7fffffff,
+                                      0x80000000,
+                                      0xffffffff,
+                                      INT64_MAX,
+                                      (uint64_t)INT64_MIN,
+                                      UINT64_MAX,
+                                      UINT64_MAX - 1,
+                                      0xffffffff80000000,
+                                      0xffffffff7fffffff};
     switch (rnd() % 4) {
     case 0: return corner[rnd() % ARRAY_LEN(corner)];
     case 1: return rnd() >> (rnd() % 64);
@@ -36,11 +56,24 @@ static uint64_t random_int(void)
 
 static uint64_t random_float(void)
 {
-    static const uint64_t f64[] = {0, 1, 0x3ff0000000000000, 0x7ff0000000000000, 0x7ff8000000000000, 0x7ff0000000000001, 0xfff8000000000001,
-                                   0x000fffffffffffff, 0x0010000000000000, 0x7fefffffffffffff, 0x41e0000000000000, 0x43e0000000000000,
-                                   0x4010000000000000, 0x3fe0000000000000, 0x4004000000000000, 0xc1e0000000200000};
-    static const uint32_t f32[] = {0, 1, 0x3f800000, 0x7f800000, 0x7fc00000, 0x7f800001, 0x7fffffff, 0x00800000, 0x007fffff,
-                                   0x7f7fffff, 0x4f000000, 0x5f000000, 0x40200000, 0x3f000000, 0x4b7fffff};
+    static const uint64_t f64[] = {0,
+                                   1,
+                                   0x3ff0000000000000,
+                                   0x7ff0000000000000,
+                                   0x7ff8000000000000,
+                                   0x7ff0000000000001,
+                                   0xfff8000000000001,
+                                   0x000fffffffffffff,
+                                   0x0010000000000000,
+                                   0x7fefffffffffffff,
+                                   0x41e0000000000000,
+                                   0x43e0000000000000,
+                                   0x4010000000000000,
+                                   0x3fe0000000000000,
+                                   0x4004000000000000,
+                                   0xc1e0000000200000};
+    static const uint32_t f32[] = {0,          1,          0x3f800000, 0x7f800000, 0x7fc00000, 0x7f800001, 0x7fffffff, 0x00800000,
+                                   0x007fffff, 0x7f7fffff, 0x4f000000, 0x5f000000, 0x40200000, 0x3f000000, 0x4b7fffff};
     static const uint16_t f16[] = {0, 1, 0x3c00, 0x7c00, 0x7e00, 0x7c01, 0x03ff, 0x0400, 0x7bff, 0x4100};
     uint64_t sign = rnd() & 1;
     switch (rnd() % 8) {
@@ -256,9 +289,11 @@ static bool same(const struct outcome *a, const struct outcome *b, char *why, si
             snprintf(why, n, "%s: %" PRIx64 " and %" PRIx64, guest_riscv64.slots.slot[k].name, a->cpu.slot[k], b->cpu.slot[k]);
             return false;
         }
-    snprintf(why, n, "exit kind %d %d pc %" PRIx64 " %" PRIx64 " trap %u %u value %" PRIx64 " %" PRIx64 " flags %x %x rm %u %u ll %" PRIx64 " %" PRIx64,
-             a->exit.kind, b->exit.kind, a->exit.pc, b->exit.pc, a->exit.trap.kind, b->exit.trap.kind, a->exit.trap.value, b->exit.trap.value,
-             a->cpu.fp.flags, b->cpu.fp.flags, a->cpu.fp.rm, b->cpu.fp.rm, a->cpu.ll_addr, b->cpu.ll_addr);
+    snprintf(why, n,
+             "exit kind %d %d pc %" PRIx64 " %" PRIx64 " trap %u %u value %" PRIx64 " %" PRIx64 " flags %x %x rm %u %u ll %" PRIx64
+             " %" PRIx64,
+             a->exit.kind, b->exit.kind, a->exit.pc, b->exit.pc, a->exit.trap.kind, b->exit.trap.kind, a->exit.trap.value,
+             b->exit.trap.value, a->cpu.fp.flags, b->cpu.fp.flags, a->cpu.fp.rm, b->cpu.fp.rm, a->cpu.ll_addr, b->cpu.ll_addr);
     if (a->exit.kind != b->exit.kind || a->exit.pc != b->exit.pc || a->cpu.fp.flags != b->cpu.fp.flags || a->cpu.fp.rm != b->cpu.fp.rm ||
         a->cpu.ll_addr != b->cpu.ll_addr)
         return false;

@@ -231,16 +231,16 @@ static void check_state(const char *how, const struct state *got, const struct s
     for (unsigned k = 0; k < SLOT_PC; k++)
         CHECK(got->cpu.slot[k] == want->cpu.slot[k], "%s:%u: %s: %s is 0x%" PRIx64 ", not 0x%" PRIx64, where, line_number, how,
               guest_riscv64.slots.slot[k].name, got->cpu.slot[k], want->cpu.slot[k]);
-    CHECK(got->exit.kind == want->exit.kind && got->exit.pc == want->exit.pc, "%s:%u: %s: exit %d at 0x%" PRIx64 ", not %d at 0x%" PRIx64, where,
-          line_number, how, got->exit.kind, got->exit.pc, want->exit.kind, want->exit.pc);
+    CHECK(got->exit.kind == want->exit.kind && got->exit.pc == want->exit.pc, "%s:%u: %s: exit %d at 0x%" PRIx64 ", not %d at 0x%" PRIx64,
+          where, line_number, how, got->exit.kind, got->exit.pc, want->exit.kind, want->exit.pc);
     if (want->exit.kind == IR_EXIT_TRAP)
         CHECK(got->exit.trap.kind == want->exit.trap.kind && got->exit.trap.value == want->exit.trap.value,
-              "%s:%u: %s: trap %u value 0x%" PRIx64 ", not %u value 0x%" PRIx64, where, line_number, how, got->exit.trap.kind, got->exit.trap.value,
-              want->exit.trap.kind, want->exit.trap.value);
+              "%s:%u: %s: trap %u value 0x%" PRIx64 ", not %u value 0x%" PRIx64, where, line_number, how, got->exit.trap.kind,
+              got->exit.trap.value, want->exit.trap.kind, want->exit.trap.value);
     CHECK(got->cpu.fp.flags == want->cpu.fp.flags && got->cpu.fp.rm == want->cpu.fp.rm, "%s:%u: %s: flags 0x%x mode %u, not 0x%x %u", where,
           line_number, how, got->cpu.fp.flags, got->cpu.fp.rm, want->cpu.fp.flags, want->cpu.fp.rm);
-    CHECK(got->cpu.ll_addr == want->cpu.ll_addr, "%s:%u: %s: reservation at 0x%" PRIx64 ", not 0x%" PRIx64, where, line_number, how, got->cpu.ll_addr,
-          want->cpu.ll_addr);
+    CHECK(got->cpu.ll_addr == want->cpu.ll_addr, "%s:%u: %s: reservation at 0x%" PRIx64 ", not 0x%" PRIx64, where, line_number, how,
+          got->cpu.ll_addr, want->cpu.ll_addr);
     CHECK(!memcmp(got->buf, want->buf, BUF_BYTES), "%s:%u: %s: memory differs", where, line_number, how);
 }
 

@@ -24,7 +24,7 @@ struct f64 {
 };
 
 /* C types of the type names in rows. */
-#define CT_I8 uint8_t
+#define CT_I8  uint8_t
 #define CT_I16 uint16_t
 #define CT_I32 uint32_t
 #define CT_I64 uint64_t
@@ -33,7 +33,7 @@ struct f64 {
 #define CT_F64 struct f64
 
 #define WIDTH(v) (8 * (unsigned)sizeof(v))
-#define FMT(v) (sizeof(v) == 8 ? FP_F64 : sizeof(v) == 4 ? FP_F32 : FP_F16)
+#define FMT(v)   (sizeof(v) == 8 ? FP_F64 : sizeof(v) == 4 ? FP_F32 : FP_F16)
 
 /* -- memory ------------------------------------------------------------------------------------------------ */
 
@@ -205,65 +205,65 @@ static inline struct f16 unbox16(uint64_t v)
 /* Registers and constants */
 #define X(f) (x[RVF_##f])
 #define W(f) ((uint32_t)X(f))
-#define SET(f, v)                            \
-    do {                                     \
-        uint64_t set_ = (v);                 \
-        if (RVF_##f)                         \
-            x[RVF_##f] = set_;               \
+#define SET(f, v)              \
+    do {                       \
+        uint64_t set_ = (v);   \
+        if (RVF_##f)           \
+            x[RVF_##f] = set_; \
     } while (0)
-#define F(f) ((struct f64){x[RV_SLOT_f + RVF_##f]})
-#define FS(f) unbox32(x[RV_SLOT_f + RVF_##f])
-#define FH(f) unbox16(x[RV_SLOT_f + RVF_##f])
+#define F(f)           ((struct f64){x[RV_SLOT_f + RVF_##f]})
+#define FS(f)          unbox32(x[RV_SLOT_f + RVF_##f])
+#define FH(f)          unbox16(x[RV_SLOT_f + RVF_##f])
 #define SETF(f, value) (x[RV_SLOT_f + RVF_##f] = (value).v)
-#define IMM ((uint64_t)in->imm)
-#define IMMW ((uint32_t)in->imm)
-#define K(n) UINT64_C(n)
-#define KW(n) UINT32_C(n)
-#define PC pc
-#define FIELD(f) (RVF_##f != 0)
+#define IMM            ((uint64_t)in->imm)
+#define IMMW           ((uint32_t)in->imm)
+#define K(n)           UINT64_C(n)
+#define KW(n)          UINT32_C(n)
+#define PC             pc
+#define FIELD(f)       (RVF_##f != 0)
 
 /* Integers: the C type carries the width; counts are below it. */
-#define ADD(a, b) ((a) + (b))
-#define SUB(a, b) ((a) - (b))
-#define MUL(a, b) ((a) * (b))
-#define MULHS(a, b) ir_mulhs((a), (b), 64)
-#define MULHU(a, b) ir_mulhu((a), (b), 64)
-#define MULHSU(a, b) ir_mulhsu((a), (b), 64)
-#define DIVS(a, b) ((typeof(a))ir_divs((a), (b), WIDTH(a)))
-#define DIVU(a, b) ((typeof(a))div_u((a), (b)))
-#define REMS(a, b) ((typeof(a))ir_rems((a), (b), WIDTH(a)))
-#define REMU(a, b) ((typeof(a))rem_u((a), (b)))
-#define AND(a, b) ((a) & (b))
-#define OR(a, b) ((a) | (b))
-#define XOR(a, b) ((a) ^ (b))
-#define NOT(a) (~(a))
-#define SHL(a, b) ((a) << (b))
-#define SHR(a, b) ((a) >> (b))
-#define SAR(a, b) ((typeof(a))(sx((a), sizeof(a)) >> (b)))
-#define ROTL(a, b) ((typeof(a))ir_rotl((a), (b), WIDTH(a)))
-#define ROTR(a, b) ((typeof(a))ir_rotl((a), WIDTH(a) - (b), WIDTH(a)))
-#define MINS(a, b) ((int64_t)(a) < (int64_t)(b) ? (a) : (b))
-#define MAXS(a, b) ((int64_t)(a) > (int64_t)(b) ? (a) : (b))
-#define MINU(a, b) ((a) < (b) ? (a) : (b))
-#define MAXU(a, b) ((a) > (b) ? (a) : (b))
-#define CLZ(a) clz((a), WIDTH(a))
-#define CTZ(a) ctz((a), WIDTH(a))
-#define POPCNT(a) ((uint64_t)__builtin_popcountll(a))
-#define BSWAP(a) __builtin_bswap64(a)
-#define ORCB(a) ir_orcb(a)
-#define BITREV8(a) ir_bitrev8(a)
-#define CLMUL(a, b) ir_clmul((a), (b))
-#define CLMULH(a, b) ir_clmulh((a), (b), 64)
-#define EQ(a, b) ((a) == (b))
-#define NE(a, b) ((a) != (b))
-#define LTS(a, b) ((int64_t)(a) < (int64_t)(b))
-#define LTU(a, b) ((a) < (b))
-#define LES(a, b) ((int64_t)(a) <= (int64_t)(b))
-#define LEU(a, b) ((a) <= (b))
+#define ADD(a, b)       ((a) + (b))
+#define SUB(a, b)       ((a) - (b))
+#define MUL(a, b)       ((a) * (b))
+#define MULHS(a, b)     ir_mulhs((a), (b), 64)
+#define MULHU(a, b)     ir_mulhu((a), (b), 64)
+#define MULHSU(a, b)    ir_mulhsu((a), (b), 64)
+#define DIVS(a, b)      ((typeof(a))ir_divs((a), (b), WIDTH(a)))
+#define DIVU(a, b)      ((typeof(a))div_u((a), (b)))
+#define REMS(a, b)      ((typeof(a))ir_rems((a), (b), WIDTH(a)))
+#define REMU(a, b)      ((typeof(a))rem_u((a), (b)))
+#define AND(a, b)       ((a) & (b))
+#define OR(a, b)        ((a) | (b))
+#define XOR(a, b)       ((a) ^ (b))
+#define NOT(a)          (~(a))
+#define SHL(a, b)       ((a) << (b))
+#define SHR(a, b)       ((a) >> (b))
+#define SAR(a, b)       ((typeof(a))(sx((a), sizeof(a)) >> (b)))
+#define ROTL(a, b)      ((typeof(a))ir_rotl((a), (b), WIDTH(a)))
+#define ROTR(a, b)      ((typeof(a))ir_rotl((a), WIDTH(a) - (b), WIDTH(a)))
+#define MINS(a, b)      ((int64_t)(a) < (int64_t)(b) ? (a) : (b))
+#define MAXS(a, b)      ((int64_t)(a) > (int64_t)(b) ? (a) : (b))
+#define MINU(a, b)      ((a) < (b) ? (a) : (b))
+#define MAXU(a, b)      ((a) > (b) ? (a) : (b))
+#define CLZ(a)          clz((a), WIDTH(a))
+#define CTZ(a)          ctz((a), WIDTH(a))
+#define POPCNT(a)       ((uint64_t)__builtin_popcountll(a))
+#define BSWAP(a)        __builtin_bswap64(a)
+#define ORCB(a)         ir_orcb(a)
+#define BITREV8(a)      ir_bitrev8(a)
+#define CLMUL(a, b)     ir_clmul((a), (b))
+#define CLMULH(a, b)    ir_clmulh((a), (b), 64)
+#define EQ(a, b)        ((a) == (b))
+#define NE(a, b)        ((a) != (b))
+#define LTS(a, b)       ((int64_t)(a) < (int64_t)(b))
+#define LTU(a, b)       ((a) < (b))
+#define LES(a, b)       ((int64_t)(a) <= (int64_t)(b))
+#define LEU(a, b)       ((a) <= (b))
 #define SELECT(c, a, b) ((c) ? (a) : (b))
-#define SEXT(a) ((uint64_t)sx((a), sizeof(a)))
-#define ZEXT(a) ((uint64_t)(a))
-#define TRUNC(T, a) ((CT_##T)(a))
+#define SEXT(a)         ((uint64_t)sx((a), sizeof(a)))
+#define ZEXT(a)         ((uint64_t)(a))
+#define TRUNC(T, a)     ((CT_##T)(a))
 
 static inline uint64_t div_u(uint64_t a, uint64_t b)
 {
@@ -277,14 +277,14 @@ static inline uint64_t rem_u(uint64_t a, uint64_t b)
 
 /* Memory */
 #define RAISED goto raised
-#define LOAD(T, a)                                  \
-    ({                                              \
-        uint64_t load_;                             \
-        CT_##T typed_;                              \
+#define LOAD(T, a)                                    \
+    ({                                                \
+        uint64_t load_;                               \
+        CT_##T typed_;                                \
         if (!mem_load(m, (a), sizeof typed_, &load_)) \
-            RAISED;                                 \
-        memcpy(&typed_, &load_, sizeof typed_);     \
-        typed_;                                     \
+            RAISED;                                   \
+        memcpy(&typed_, &load_, sizeof typed_);       \
+        typed_;                                       \
     })
 #define STORE(a, v)                                     \
     do {                                                \
@@ -294,65 +294,65 @@ static inline uint64_t rem_u(uint64_t a, uint64_t b)
         if (!mem_store(m, addr_, sizeof typed_, bits_)) \
             RAISED;                                     \
     } while (0)
-#define LL(T, a)                                       \
-    ({                                                 \
-        uint64_t load_;                                \
+#define LL(T, a)                                         \
+    ({                                                   \
+        uint64_t load_;                                  \
         if (!do_ll(cpu, m, (a), sizeof(CT_##T), &load_)) \
-            RAISED;                                    \
-        (CT_##T) load_;                                \
+            RAISED;                                      \
+        (CT_##T) load_;                                  \
     })
-#define SC(a, v)                                            \
-    ({                                                      \
-        bool failed_;                                       \
-        if (!do_sc(cpu, m, (a), sizeof(v), (v), &failed_)) \
-            RAISED;                                         \
-        failed_;                                            \
-    })
-#define CAS(a, e, v)                                       \
+#define SC(a, v)                                           \
     ({                                                     \
-        uint64_t old_;                                     \
-        if (!do_cas(m, (a), sizeof(v), (e), (v), &old_)) \
+        bool failed_;                                      \
+        if (!do_sc(cpu, m, (a), sizeof(v), (v), &failed_)) \
             RAISED;                                        \
-        (typeof(v)) old_;                                  \
+        failed_;                                           \
     })
-#define RMW(k, a, v)                                                \
-    ({                                                              \
-        uint64_t old_;                                              \
+#define CAS(a, e, v)                                     \
+    ({                                                   \
+        uint64_t old_;                                   \
+        if (!do_cas(m, (a), sizeof(v), (e), (v), &old_)) \
+            RAISED;                                      \
+        (typeof(v))old_;                                 \
+    })
+#define RMW(k, a, v)                                            \
+    ({                                                          \
+        uint64_t old_;                                          \
         if (!do_rmw(m, IR_RMW_##k, (a), sizeof(v), (v), &old_)) \
-            RAISED;                                                 \
-        (typeof(v)) old_;                                           \
+            RAISED;                                             \
+        (typeof(v))old_;                                        \
     })
 
 /* Floating point */
-#define BITS(a) ((a).v)
+#define BITS(a)     ((a).v)
 #define FLOAT(T, a) ((CT_##T){(a)})
-#define NANBOX(a)                                             \
-    ({                                                        \
-        __auto_type box_ = (a);                               \
-        (struct f64){box_.v | ~UINT64_C(0) << WIDTH(box_)};   \
+#define NANBOX(a)                                           \
+    ({                                                      \
+        __auto_type box_ = (a);                             \
+        (struct f64){box_.v | ~UINT64_C(0) << WIDTH(box_)}; \
     })
 #define ENV(rounding) ((struct fp_env){.rm = (uint8_t)(rounding), .nan = FP_NAN_CANONICAL, .flags = cpu->fp.flags})
-#define ROUNDING                                              \
-    ({                                                        \
-        unsigned rm_ = in->rm == FP_DYN ? cpu->fp.rm : in->rm; \
-        if (rm_ > FP_RMM) {                                   \
+#define ROUNDING                                                   \
+    ({                                                             \
+        unsigned rm_ = in->rm == FP_DYN ? cpu->fp.rm : in->rm;     \
+        if (rm_ > FP_RMM) {                                        \
             *m->trap = (struct cpu_trap){.kind = IR_TRAP_ILLEGAL}; \
-            RAISED;                                           \
-        }                                                     \
-        rm_;                                                  \
+            RAISED;                                                \
+        }                                                          \
+        rm_;                                                       \
     })
 /* fn(env, format of a, a [, b [, c]]), and the flags it raised; the result as bits */
-#define FP_DO(rounding, fn, ...)                     \
-    ({                                               \
-        struct fp_env env_ = ENV(rounding);          \
+#define FP_DO(rounding, fn, ...)                      \
+    ({                                                \
+        struct fp_env env_ = ENV(rounding);           \
         __auto_type result_ = fn(&env_, __VA_ARGS__); \
-        cpu->fp.flags = env_.flags;                  \
-        result_;                                     \
+        cpu->fp.flags = env_.flags;                   \
+        result_;                                      \
     })
-#define FP1(rounding, fn, a)                                             \
-    ({                                                                   \
-        __auto_type a_ = (a);                                            \
-        (typeof(a_)){(typeof(a_.v))FP_DO(rounding, fn, FMT(a_), a_.v)};  \
+#define FP1(rounding, fn, a)                                            \
+    ({                                                                  \
+        __auto_type a_ = (a);                                           \
+        (typeof(a_)){(typeof(a_.v))FP_DO(rounding, fn, FMT(a_), a_.v)}; \
     })
 #define FP2(rounding, fn, a, b)                                               \
     ({                                                                        \
@@ -360,132 +360,132 @@ static inline uint64_t rem_u(uint64_t a, uint64_t b)
         __auto_type b_ = (b);                                                 \
         (typeof(a_)){(typeof(a_.v))FP_DO(rounding, fn, FMT(a_), a_.v, b_.v)}; \
     })
-#define FPCMP(fn, a, b)                             \
-    ({                                              \
-        __auto_type a_ = (a);                       \
-        __auto_type b_ = (b);                       \
-        FP_DO(FP_RNE, fn, FMT(a_), a_.v, b_.v);     \
+#define FPCMP(fn, a, b)                         \
+    ({                                          \
+        __auto_type a_ = (a);                   \
+        __auto_type b_ = (b);                   \
+        FP_DO(FP_RNE, fn, FMT(a_), a_.v, b_.v); \
     })
 #define FADD(a, b) FP2(ROUNDING, fp_add, a, b)
 #define FSUB(a, b) FP2(ROUNDING, fp_sub, a, b)
 #define FMUL(a, b) FP2(ROUNDING, fp_mul, a, b)
 #define FDIV(a, b) FP2(ROUNDING, fp_div, a, b)
-#define FSQRT(a) FP1(ROUNDING, fp_sqrt, a)
-#define FMA(a, b, c)                                                                  \
-    ({                                                                                \
-        __auto_type a_ = (a);                                                         \
-        __auto_type b_ = (b);                                                         \
-        __auto_type c_ = (c);                                                         \
+#define FSQRT(a)   FP1(ROUNDING, fp_sqrt, a)
+#define FMA(a, b, c)                                                                    \
+    ({                                                                                  \
+        __auto_type a_ = (a);                                                           \
+        __auto_type b_ = (b);                                                           \
+        __auto_type c_ = (c);                                                           \
         (typeof(a_)){(typeof(a_.v))FP_DO(ROUNDING, fp_fma, FMT(a_), a_.v, b_.v, c_.v)}; \
     })
-#define FNEG(a)                                                                  \
-    ({                                                                           \
-        __auto_type neg_ = (a);                                                  \
+#define FNEG(a)                                                                      \
+    ({                                                                               \
+        __auto_type neg_ = (a);                                                      \
         (typeof(neg_)){(typeof(neg_.v))(neg_.v ^ UINT64_C(1) << (WIDTH(neg_) - 1))}; \
     })
-#define SIGN(a, b, how)                                                           \
-    ({                                                                            \
-        __auto_type a_ = (a);                                                     \
-        __auto_type b_ = (b);                                                     \
-        uint64_t sign_ = UINT64_C(1) << (WIDTH(a_) - 1);                          \
-        (typeof(a_)){(typeof(a_.v))((a_.v & ~sign_) | ((how) & sign_))};          \
+#define SIGN(a, b, how)                                                \
+    ({                                                                 \
+        __auto_type a_ = (a);                                          \
+        __auto_type b_ = (b);                                          \
+        uint64_t sign_ = UINT64_C(1) << (WIDTH(a_) - 1);               \
+        (typeof(a_)){(typeof(a_.v))((a_.v & ~sign_) | ((how)&sign_))}; \
     })
-#define FSGNJ(a, b) SIGN(a, b, b_.v)
-#define FSGNJN(a, b) SIGN(a, b, ~(uint64_t)b_.v)
-#define FSGNJX(a, b) SIGN(a, b, (uint64_t)(a_.v ^ b_.v))
-#define FMINNUM(a, b) FP2(FP_RNE, fp_minnum, a, b)
-#define FMAXNUM(a, b) FP2(FP_RNE, fp_maxnum, a, b)
+#define FSGNJ(a, b)    SIGN(a, b, b_.v)
+#define FSGNJN(a, b)   SIGN(a, b, ~(uint64_t)b_.v)
+#define FSGNJX(a, b)   SIGN(a, b, (uint64_t)(a_.v ^ b_.v))
+#define FMINNUM(a, b)  FP2(FP_RNE, fp_minnum, a, b)
+#define FMAXNUM(a, b)  FP2(FP_RNE, fp_maxnum, a, b)
 #define FMINIMUM(a, b) FP2(FP_RNE, fp_minimum, a, b)
 #define FMAXIMUM(a, b) FP2(FP_RNE, fp_maximum, a, b)
-#define FEQ(a, b) FPCMP(fp_eq_quiet, a, b)
-#define FLT(a, b) FPCMP(fp_lt, a, b)
-#define FLE(a, b) FPCMP(fp_le, a, b)
-#define FLTQ(a, b) FPCMP(fp_lt_quiet, a, b)
-#define FLEQ(a, b) FPCMP(fp_le_quiet, a, b)
-#define FCVT(T, a)                                                                           \
-    ({                                                                                       \
-        __auto_type a_ = (a);                                                                \
+#define FEQ(a, b)      FPCMP(fp_eq_quiet, a, b)
+#define FLT(a, b)      FPCMP(fp_lt, a, b)
+#define FLE(a, b)      FPCMP(fp_le, a, b)
+#define FLTQ(a, b)     FPCMP(fp_lt_quiet, a, b)
+#define FLEQ(a, b)     FPCMP(fp_le_quiet, a, b)
+#define FCVT(T, a)                                                                               \
+    ({                                                                                           \
+        __auto_type a_ = (a);                                                                    \
         (CT_##T){(typeof(((CT_##T *)0)->v))FP_DO(ROUNDING, fp_cvt, FMT(CT_##T), FMT(a_), a_.v)}; \
     })
 #define FROM_INT(T, a, is_signed) ((CT_##T){(typeof(((CT_##T *)0)->v))FP_DO(ROUNDING, fp_from_int, FMT(CT_##T), (a), WIDTH(a), is_signed)})
-#define S2F(T, a) FROM_INT(T, a, true)
-#define U2F(T, a) FROM_INT(T, a, false)
-#define TO_INT(T, a, is_signed)                                                          \
-    ({                                                                                   \
-        __auto_type a_ = (a);                                                            \
-        (CT_##T) FP_DO(ROUNDING, fp_to_int, FMT(a_), a_.v, WIDTH(CT_##T), is_signed);    \
+#define S2F(T, a)                 FROM_INT(T, a, true)
+#define U2F(T, a)                 FROM_INT(T, a, false)
+#define TO_INT(T, a, is_signed)                                                       \
+    ({                                                                                \
+        __auto_type a_ = (a);                                                         \
+        (CT_##T) FP_DO(ROUNDING, fp_to_int, FMT(a_), a_.v, WIDTH(CT_##T), is_signed); \
     })
 #define F2S(T, a) TO_INT(T, a, true)
 #define F2U(T, a) TO_INT(T, a, false)
 #define F2SMOD(a) ((uint32_t)FP_DO(FP_RNE, fp_to_int_mod32, FP_F64, (a).v))
-#define FRINT(a) round_int(a, false)
+#define FRINT(a)  round_int(a, false)
 #define FRINTX(a) round_int(a, true)
-#define round_int(a, exact)                                                             \
-    ({                                                                                  \
-        __auto_type a_ = (a);                                                           \
+#define round_int(a, exact)                                                              \
+    ({                                                                                   \
+        __auto_type a_ = (a);                                                            \
         (typeof(a_)){(typeof(a_.v))FP_DO(ROUNDING, fp_round_int, FMT(a_), a_.v, exact)}; \
     })
-#define FCLASS(a)                                   \
-    ({                                              \
-        __auto_type a_ = (a);                       \
-        (uint64_t) fp_class(FMT(a_), a_.v);         \
+#define FCLASS(a)                           \
+    ({                                      \
+        __auto_type a_ = (a);               \
+        (uint64_t) fp_class(FMT(a_), a_.v); \
     })
 #define FLI(T) ((CT_##T){(typeof(((CT_##T *)0)->v))rv_fli_bits((unsigned)in->imm, WIDTH(CT_##T))})
 
 /* Control and system */
 #define TRANSFER goto transfer
-#define BRANCH(c)           \
-    do {                    \
-        if (c)              \
+#define BRANCH(c)            \
+    do {                     \
+        if (c)               \
             next = pc + IMM; \
-        TRANSFER;           \
+        TRANSFER;            \
     } while (0)
-#define JAL(f)                \
-    do {                      \
+#define JAL(f)                       \
+    do {                             \
         uint64_t target_ = pc + IMM; \
-        SET(f, next);         \
-        next = target_;       \
-        TRANSFER;             \
+        SET(f, next);                \
+        next = target_;              \
+        TRANSFER;                    \
     } while (0)
-#define JALR(f, g)                                 \
-    do {                                           \
+#define JALR(f, g)                                      \
+    do {                                                \
         uint64_t target_ = (X(g) + IMM) & ~UINT64_C(1); \
-        SET(f, next);                              \
-        next = target_;                            \
-        TRANSFER;                                  \
+        SET(f, next);                                   \
+        next = target_;                                 \
+        TRANSFER;                                       \
     } while (0)
-#define LEAVE(how)        \
-    do {                  \
-        kind = (how);     \
-        TRANSFER;         \
+#define LEAVE(how)    \
+    do {              \
+        kind = (how); \
+        TRANSFER;     \
     } while (0)
-#define RAISE(what, data)                                                            \
-    do {                                                                             \
-        trap = (struct cpu_trap){.kind = (what), .value = (data)};                   \
-        RAISED;                                                                      \
+#define RAISE(what, data)                                          \
+    do {                                                           \
+        trap = (struct cpu_trap){.kind = (what), .value = (data)}; \
+        RAISED;                                                    \
     } while (0)
 #define ECALL LEAVE(IR_EXIT_SYSCALL)
-#define ISYNC                                       \
-    do {                                            \
-        atomic_thread_fence(memory_order_seq_cst);  \
-        LEAVE(IR_EXIT_ISYNC);                       \
+#define ISYNC                                      \
+    do {                                           \
+        atomic_thread_fence(memory_order_seq_cst); \
+        LEAVE(IR_EXIT_ISYNC);                      \
     } while (0)
-#define EBREAK RAISE(IR_TRAP_BREAK, pc)
-#define ILLEGAL RAISE(IR_TRAP_ILLEGAL, in->raw)
-#define FENCE atomic_thread_fence(memory_order_seq_cst)
+#define EBREAK    RAISE(IR_TRAP_BREAK, pc)
+#define ILLEGAL   RAISE(IR_TRAP_ILLEGAL, in->raw)
+#define FENCE     atomic_thread_fence(memory_order_seq_cst)
 #define FENCE_TSO atomic_thread_fence(memory_order_acq_rel)
-#define HINT (void)0
-#define CSR(how, f, v, write)                                                     \
-    do {                                                                          \
-        uint64_t old_;                                                            \
-        if (!exec_csr(cpu, in, RV_CSR_##how, (v), (write), &old_, m->trap))       \
-            RAISED;                                                               \
-        SET(f, old_);                                                             \
+#define HINT      (void)0
+#define CSR(how, f, v, write)                                               \
+    do {                                                                    \
+        uint64_t old_;                                                      \
+        if (!exec_csr(cpu, in, RV_CSR_##how, (v), (write), &old_, m->trap)) \
+            RAISED;                                                         \
+        SET(f, old_);                                                       \
     } while (0)
-#define CALL(name)                     \
-    do {                               \
-        if (!exec_##name(cpu, in, m))  \
-            RAISED;                    \
+#define CALL(name)                    \
+    do {                              \
+        if (!exec_##name(cpu, in, m)) \
+            RAISED;                   \
     } while (0)
 
 /* -- the loop ---------------------------------------------------------------------------------------------- */
@@ -507,8 +507,9 @@ static BTV_COLD bool fetch_edge(const struct guest_code *code, uint64_t pc, cons
     return true;
 }
 
-static inline __attribute__((always_inline)) void step_any(struct cpu *cpu, const struct guest_code *code, const struct guest_shadow *shadow,
-                                                           unsigned max_insns, struct ir_exit *out, unsigned *done)
+static inline __attribute__((always_inline)) void step_any(struct cpu *cpu, const struct guest_code *code,
+                                                           const struct guest_shadow *shadow, unsigned max_insns, struct ir_exit *out,
+                                                           unsigned *done)
 {
     uint64_t *x = cpu->slot;
     uint64_t pc = x[RV_SLOT_pc], next = pc, bad;
@@ -568,7 +569,8 @@ raised:
     *done = n;
 }
 
-void rv_step(struct cpu *cpu, const struct guest_code *code, const struct guest_shadow *shadow, unsigned max_insns, struct ir_exit *out, unsigned *done)
+void rv_step(struct cpu *cpu, const struct guest_code *code, const struct guest_shadow *shadow, unsigned max_insns, struct ir_exit *out,
+             unsigned *done)
 {
     if (shadow)
         step_any(cpu, code, shadow, max_insns, out, done);

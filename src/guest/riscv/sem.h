@@ -27,8 +27,8 @@
 
 /* Registers that rows name outright. */
 #define RVF_zero 0
-#define RVF_ra 1
-#define RVF_sp 2
+#define RVF_ra   1
+#define RVF_sp   2
 
 enum {
 #define REG(name, type, first, count, names, doc) RV_SLOT_##name = (first),
@@ -37,7 +37,14 @@ enum {
     RV_SLOTS = 65
 };
 
-enum rv_csr_number { RV_CSR_FFLAGS = 0x001, RV_CSR_FRM = 0x002, RV_CSR_FCSR = 0x003, RV_CSR_CYCLE = 0xc00, RV_CSR_TIME = 0xc01, RV_CSR_INSTRET = 0xc02 };
+enum rv_csr_number {
+    RV_CSR_FFLAGS = 0x001,
+    RV_CSR_FRM = 0x002,
+    RV_CSR_FCSR = 0x003,
+    RV_CSR_CYCLE = 0xc00,
+    RV_CSR_TIME = 0xc01,
+    RV_CSR_INSTRET = 0xc02
+};
 enum rv_csr_kind { RV_CSR_WRITE, RV_CSR_SET, RV_CSR_CLEAR };
 
 /* Does the access to number exist in user mode? */
@@ -59,9 +66,9 @@ struct lift {
     struct ir_func *f;
     struct guest_lift *g;
     const struct insn *in;
-    uint64_t pc, next;  /* of this instruction and the one to lift after it */
-    unsigned exits;     /* side exits so far */
-    bool ended;         /* the block has its terminator */
+    uint64_t pc, next;     /* of this instruction and the one to lift after it */
+    unsigned exits;        /* side exits so far */
+    bool ended;            /* the block has its terminator */
     ir_val slot[RV_SLOTS]; /* current value of each slot, 0: not read yet */
 };
 
@@ -95,6 +102,7 @@ bool exec_amocas_q(struct cpu *cpu, const struct insn *in, const struct rv_memor
 
 /* -- the parts of guest_riscv64 ---------------------------------------------------------------------------- */
 enum btv_status rv_lift(struct guest_lift *g, struct ir_func *f);
-void rv_step(struct cpu *cpu, const struct guest_code *code, const struct guest_shadow *shadow, unsigned max_insns, struct ir_exit *out, unsigned *done);
+void rv_step(struct cpu *cpu, const struct guest_code *code, const struct guest_shadow *shadow, unsigned max_insns, struct ir_exit *out,
+             unsigned *done);
 
 #endif

@@ -11,11 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const xreg[32] = {"zero", "ra", "sp", "gp", "tp",  "t0",  "t1", "t2", "s0", "s1", "a0",
-                                     "a1",   "a2", "a3", "a4", "a5",  "a6",  "a7", "s2", "s3", "s4", "s5",
-                                     "s6",   "s7", "s8", "s9", "s10", "s11", "t3", "t4", "t5", "t6"};
-static const char *const freg[32] = {"ft0", "ft1", "ft2", "ft3", "ft4", "ft5", "ft6",  "ft7",  "fs0", "fs1",  "fa0",
-                                     "fa1", "fa2", "fa3", "fa4", "fa5", "fa6", "fa7",  "fs2",  "fs3", "fs4",  "fs5",
+static const char *const xreg[32] = {"zero", "ra", "sp", "gp", "tp", "t0", "t1", "t2", "s0", "s1", "a0",  "a1",  "a2", "a3", "a4", "a5",
+                                     "a6",   "a7", "s2", "s3", "s4", "s5", "s6", "s7", "s8", "s9", "s10", "s11", "t3", "t4", "t5", "t6"};
+static const char *const freg[32] = {"ft0", "ft1", "ft2", "ft3", "ft4",  "ft5",  "ft6", "ft7", "fs0",  "fs1", "fa0",
+                                     "fa1", "fa2", "fa3", "fa4", "fa5",  "fa6",  "fa7", "fs2", "fs3",  "fs4", "fs5",
                                      "fs6", "fs7", "fs8", "fs9", "fs10", "fs11", "ft8", "ft9", "ft10", "ft11"};
 static const char *const rm_name[8] = {"rne", "rtz", "rdn", "rup", "rmm", "", "", "dyn"};
 
@@ -25,8 +24,9 @@ static const struct {
 } csrs[] = {{0x001, "fflags"}, {0x002, "frm"}, {0x003, "fcsr"}, {0xc00, "cycle"}, {0xc01, "time"}, {0xc02, "instret"}};
 
 /* Zfa's table as binary64; number 1 is the smallest normal number of the format, 30 infinity, 31 the canonical NaN. */
-static const double fli[30] = {-1.0,  0.0,   0x1p-16, 0x1p-15, 0x1p-8, 0x1p-7, 0.0625, 0.125, 0.25, 0.3125, 0.375, 0.4375, 0.5,     0.625,  0.75,
-                               0.875, 1.0,   1.25,    1.5,     1.75,   2.0,    2.5,    3.0,   4.0,  8.0,    16.0,  128.0,  256.0,   32768., 65536.};
+static const double fli[30] = {-1.0,  0.0,    0x1p-16, 0x1p-15, 0x1p-8, 0x1p-7, 0.0625, 0.125, 0.25,   0.3125,
+                               0.375, 0.4375, 0.5,     0.625,   0.75,   0.875,  1.0,    1.25,  1.5,    1.75,
+                               2.0,   2.5,    3.0,     4.0,     8.0,    16.0,   128.0,  256.0, 32768., 65536.};
 
 const char *rv_xreg_name(unsigned n)
 {
