@@ -284,12 +284,20 @@ out:
     return st;
 }
 
-/* The name `ps` shows: the last component of what was executed. */
+/* The name `ps` shows: the last component of what was executed; of a bare descriptor, that of its file. */
 static void set_comm(const struct linux_process *p, const char *execfn)
 {
-    const char *from = strncmp(execfn, "/dev/fd/", 8) ? execfn : p->exe_path;
-    const char *slash = strrchr(from, '/');
-    prctl(PR_SET_NAME, slash ? slash + 1 : from);
+    static const char deleted[] = " (deleted)";
+    bool by_fd = !strncmp(execfn, "/dev/fd/", 8) && !strchr(execfn + 8, '/');
+    const char *from = by_fd ? p->exe_path : execfn, *slash = strrchr(from, '/');
+    char name[PATH_MAX];
+    size_t n = strlen(slash ? slash + 1 : from), k = sizeof deleted - 1;
+    if (n >= sizeof name)
+        return; /* no file has such a name */
+    memcpy(name, slash ? slash + 1 : from, n + 1);
+    if (by_fd && n > k && !strcmp(name + n - k, deleted))
+        name[n - k] = '\0';
+    prctl(PR_SET_NAME, name);
 }
 
 /* The argument vector after a script's line has been applied to it; the strings are borrowed. */

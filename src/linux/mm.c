@@ -104,6 +104,9 @@ enum btv_status linux_mm_init(struct linux_process *p, struct btv_error *err)
         if (v[i].start >= high)
             break;
         st = mem_set(p->mem, v[i].start, end < high ? end : high, 0, MEM_HOST);
+        if (p->host_start == p->host_end)
+            p->host_start = v[i].start;
+        p->host_end = end;
     }
     free(v);
     p->mmap_base = high;
@@ -206,6 +209,20 @@ static int64_t host_map(uint64_t at, uint64_t len, int prot, int flags, int fd, 
     return linux_host_syscall(SYS_mmap, at, len, (uint64_t)mm_host_prot((uint32_t)prot), (uint64_t)flags, (uint64_t)fd, off);
 }
 
+/* The same where nothing may be in the way: -EEXIST if something is. */
+static int64_t host_map_free(uint64_t at, uint64_t len, int prot, int flags, int fd, uint64_t off)
+{
+    if ((flags & MAP_TYPE) != MAP_SHARED_VALIDATE)
+        return host_map(at, len, prot, flags | MAP_FIXED_NOREPLACE, fd, off);
+    /* MAP_SHARED_VALIDATE does not know that flag: place it as a hint and look where it went. */
+    int64_t r = host_map(at, len, prot, flags, fd, off);
+    if (r >= 0 && (uint64_t)r != at) {
+        munmap(mem_host((uint64_t)r), len);
+        r = -EEXIST;
+    }
+    return r;
+}
+
 /* Alignment that serves the host best, as the kernel chooses it. */
 static uint64_t map_align(uint64_t len, int flags)
 {
@@ -234,7 +251,7 @@ static int64_t map_locked(struct linux_process *p, uint64_t addr, uint64_t len, 
         if (mm_has_host(p, addr, addr + len))
             return -ENOMEM;
         code = mm_has_code(p, addr, addr + len);
-        r = host_map(addr, len, prot, host_flags | (flags & MAP_FIXED_NOREPLACE ? MAP_FIXED_NOREPLACE : MAP_FIXED), fd, off);
+        r = flags & MAP_FIXED_NOREPLACE ? host_map_free(addr, len, prot, host_flags, fd, off) : host_map(addr, len, prot, host_flags | MAP_FIXED, fd, off);
     } else {
         /* NOREPLACE, because memory may be there that p->mem does not know (a MAP_GROWSDOWN area that grew). */
         uint64_t below = p->mmap_base;
@@ -243,7 +260,7 @@ static int64_t map_locked(struct linux_process *p, uint64_t addr, uint64_t len, 
             addr = mm_place(p, tries ? 0 : addr, len, map_align(len, flags), below);
             if (!addr)
                 return -ENOMEM;
-            r = host_map(addr, len, prot, host_flags | MAP_FIXED_NOREPLACE, fd, off);
+            r = host_map_free(addr, len, prot, host_flags, fd, off);
             if (r != -EEXIST)
                 break;
             below = addr;
@@ -360,7 +377,7 @@ int64_t linux_sys_brk(struct linux_thread *t, const uint64_t a[6])
     } else if (end == old) {
         p->brk = want;
     } else if (!mm_has_any(p, old, end + GUEST_PAGE_SIZE > mem_high(p->mem) ? end : end + GUEST_PAGE_SIZE)) {
-        int64_t r = host_map(old, end - old, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+        int64_t r = host_map_free(old, end - old, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         if (r >= 0 && mem_set(p->mem, old, end, MEM_R | MEM_W, MEM_HEAP) == BTV_OK)
             p->brk = want;
     }

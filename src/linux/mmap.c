@@ -179,10 +179,10 @@ int64_t linux_sys_mremap(struct linux_thread *t, const uint64_t a[6])
         return -EINVAL;
     if ((q.old & ~GUEST_PAGE_MASK) || !q.new_len)
         return -EINVAL;
-    if (q.flags & MREMAP_FIXED) {
+    if (q.flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) {
         if ((q.new_addr & ~GUEST_PAGE_MASK) || q.new_len > high || q.new_addr > high - q.new_len)
             return -EINVAL;
-        if (q.new_addr < mem_low(p->mem))
+        if ((q.flags & MREMAP_FIXED) && q.new_addr < mem_low(p->mem))
             return -EPERM;
         if (q.old < q.new_addr + q.new_len && q.new_addr < q.old + q.old_len)
             return -EINVAL;
