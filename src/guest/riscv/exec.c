@@ -37,12 +37,22 @@ struct f64 {
 
 /* -- memory ------------------------------------------------------------------------------------------------ */
 
-/* The asm keeps the load although nobody may use its value, and keeps slot writes on their side of it. */
+/*
+ * Guest accesses of any alignment, each one instruction of the host: an aligned one must not tear, and a store whose second page
+ * faults must not leave half of itself behind (memcpy may move the bytes in pieces).  Volatile keeps loads nobody uses.
+ */
+#define ANY_SIZE(_) _(1, 8) _(2, 16) _(4, 32) _(8, 64)
+#define ANY_TYPE(bytes, bits) typedef volatile uint##bits##_t any_u##bits __attribute__((aligned(1), may_alias));
+ANY_SIZE(ANY_TYPE)
+
 static inline uint64_t direct_load(uint64_t addr, unsigned bytes)
 {
     uint64_t v = 0;
     __asm__ volatile("" ::: "memory");
-    memcpy(&v, (const void *)(uintptr_t)addr, bytes);
+    switch (bytes) {
+#define ANY_LOAD(bytes, bits) case bytes: v = *(any_u##bits *)(uintptr_t)addr; break;
+        ANY_SIZE(ANY_LOAD)
+    }
     __asm__ volatile("" : "+r"(v)::"memory");
     return v;
 }
@@ -50,7 +60,10 @@ static inline uint64_t direct_load(uint64_t addr, unsigned bytes)
 static inline void direct_store(uint64_t addr, unsigned bytes, uint64_t v)
 {
     __asm__ volatile("" ::: "memory");
-    memcpy((void *)(uintptr_t)addr, &v, bytes);
+    switch (bytes) {
+#define ANY_STORE(bytes, bits) case bytes: *(any_u##bits *)(uintptr_t)addr = (uint##bits##_t)v; break;
+        ANY_SIZE(ANY_STORE)
+    }
     __asm__ volatile("" ::: "memory");
 }
 
