@@ -16,7 +16,7 @@ enum { VARIANTS = 200 };
 
 static void run(const uint8_t *data, size_t size)
 {
-    uint8_t *copy = malloc(size ? size : 1); /* exact size: a sanitizer sees reads past the end */
+    uint8_t *copy = calloc(1, size ? size : 1); /* exact size: a sanitizer sees reads past the end */
     if (!copy)
         return;
     memcpy(copy, data, size);
