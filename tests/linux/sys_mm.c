@@ -147,7 +147,7 @@ static void test_mremap(void)
     CHECK(d != MAP_FAILED && d != to && d[0] == 1 && probe(to) == 0 && to[0] == 0, "dontunmap");
     FAILS(mremap((void *)0x700000000000ul, PAGE, 2 * PAGE, MREMAP_MAYMOVE), EFAULT);
     char *s = mmap(NULL, PAGE, RW, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    strcpy(s, "twice");
+    memcpy(s, "twice", 6);
     char *s2 = mremap(s, 0, PAGE, MREMAP_MAYMOVE);
     CHECK(s2 != MAP_FAILED && s2 != s && !strcmp(s2, "twice"), "a second view");
     munmap(s, PAGE);
@@ -197,7 +197,7 @@ static void test_shm(void)
         return;
     char *a = shmat(id, NULL, 0), *b = shmat(id, NULL, SHM_RDONLY);
     CHECK(a != (void *)-1 && b != (void *)-1 && a != b, "attach");
-    strcpy(a, "seen");
+    memcpy(a, "seen", 5);
     CHECK(!strcmp(b, "seen") && probe_write(b) == SEGV_ACCERR, "the same memory");
     FAILS(shmat(id, a, 0), EINVAL);
     FAILS(shmat(id, a + 5, 0), EINVAL);
