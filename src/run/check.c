@@ -6,9 +6,11 @@
  * the real state, and the memory must hold what the interpreter stored.
  *
  * Both must have had the same inputs for that, but memory that other threads, processes or the clock page write may change in
- * between.  So the interpreter also notes what it loaded and stored; when the results differ and such a place, if others can write it,
- * does not hold that any more, the block is not judged but counted (checked_unsure).
+ * between.  Threads of this process take turns (check_lock).  For other writers, the kernel among them, the interpreter
+ * also notes what it loaded and stored; when the results differ and such a place, if others can write it, does not hold that any
+ * more, the block is not judged but counted (checked_unsure).
  */
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -197,7 +199,12 @@ bool run_checked(struct engine_thread *t, struct block *b, enum host_exit *kind)
     s->nstores = s->nloads = 0;
     s->overflow = false;
     s->cpu = t->cpu;
+    pthread_mutex_lock(&e->check_lock);
+    t->shadow = s;
+    t->interpreting = true;
     unsigned n = interpret(s, t, b, &last);
+    t->interpreting = false;
+    t->shadow = NULL;
     t->stats.checked_blocks++;
     *kind = run_enter(t, b);
     struct btv_error before = t->err;
@@ -207,6 +214,21 @@ bool run_checked(struct engine_thread *t, struct block *b, enum host_exit *kind)
         t->err = before;
         ok = true;
     }
+    pthread_mutex_unlock(&e->check_lock);
     free(s);
     return ok;
+}
+
+bool run_check_landed(struct engine_thread *t)
+{
+    struct shadow *s = t->shadow;
+    pthread_mutex_unlock(&t->engine->check_lock);
+    if (!s)
+        return false;
+    free(s);
+    t->shadow = NULL;
+    t->unchecked = true;
+    atomic_store(&t->in_code, false);
+    t->stats.checked_unsure++;
+    return true;
 }

@@ -37,6 +37,7 @@ enum btv_status engine_new(const struct engine_config *cfg, const struct guest_i
     e->cfg.no_chain |= cfg->check_exec;
     pthread_mutex_init(&e->lock, NULL);
     pthread_cond_init(&e->resumed, NULL);
+    pthread_mutex_init(&e->check_lock, NULL);
     arena_init(&tmp, 8192);
     enum btv_status st = e->host->stubs(&tmp, &e->hcfg, &e->stubs);
     if (st == BTV_OK) {
@@ -70,6 +71,7 @@ void engine_free(struct engine *e)
         fclose(e->perf_map);
     pthread_mutex_destroy(&e->lock);
     pthread_cond_destroy(&e->resumed);
+    pthread_mutex_destroy(&e->check_lock);
     free(e);
 }
 
@@ -211,6 +213,7 @@ void engine_fork_child(struct engine *e, struct engine_thread *t)
 {
     pthread_mutex_init(&e->lock, NULL);
     pthread_cond_init(&e->resumed, NULL);
+    pthread_mutex_init(&e->check_lock, NULL);
     e->stopping = false;
     for (struct engine_thread *o = e->threads, *next; o; o = next) {
         next = o->next;

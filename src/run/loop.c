@@ -34,9 +34,14 @@ bool run_interpret(struct engine_thread *t, unsigned max_insns, enum engine_stop
 {
     struct ir_exit out;
     unsigned done = 0;
+    bool alone = t->engine->cfg.check_exec;
+    if (alone)
+        pthread_mutex_lock(&t->engine->check_lock);
     t->interpreting = true;
     t->engine->guest->step(&t->cpu, &t->fetch, NULL, max_insns, &out, &done);
     t->interpreting = false;
+    if (alone)
+        pthread_mutex_unlock(&t->engine->check_lock);
     t->stats.interp_runs++;
     t->stats.interp_insns += done;
     switch (out.kind) {
@@ -114,7 +119,8 @@ static bool run_block(struct engine_thread *t, struct block *b, enum engine_stop
 {
     struct engine *e = t->engine;
     enum host_exit k;
-    if (!e->cfg.check_exec) {
+    if (!e->cfg.check_exec || t->unchecked) {
+        t->unchecked = false;
         k = run_enter(t, b);
     } else if (!run_checked(t, b, &k)) {
         *stop = ENGINE_ERROR;
@@ -187,8 +193,10 @@ enum engine_stop engine_run(struct engine_thread *t)
     enum engine_stop stop = ENGINE_INTERRUPT;
     if (sigsetjmp(t->landing, 0)) { /* a guest access of the interpreter faulted; see fault.c */
         t->interpreting = false;
-        t->stats.exit_trap++;
-        return ENGINE_TRAP;
+        if (!t->engine->cfg.check_exec || !run_check_landed(t)) {
+            t->stats.exit_trap++;
+            return ENGINE_TRAP;
+        }
     }
     for (;;) {
         if (atomic_load_explicit(&t->cpu.pending, memory_order_relaxed) && handle_pending(t))

@@ -80,6 +80,7 @@ struct engine {
 
     pthread_mutex_t lock;
     pthread_cond_t resumed;
+    pthread_mutex_t check_lock; /* --check=exec: one thread at a time runs guest code; nothing else is locked inside */
     struct engine_thread *threads;
     bool stopping; /* somebody holds all threads out of code */
 
@@ -120,6 +121,8 @@ struct engine_thread {
 
     _Atomic bool in_code; /* between looking a block up and leaving code: a flush waits for it */
     volatile bool interpreting;
+    struct shadow *volatile shadow; /* check.c: the interpreter is trying a block in advance */
+    bool unchecked;                 /* that faulted: run the block as it is */
     sigjmp_buf landing;
 };
 
@@ -155,5 +158,7 @@ bool run_interpret(struct engine_thread *t, unsigned max_insns, enum engine_stop
 
 /* -- check.c -- */
 bool run_checked(struct engine_thread *t, struct block *b, enum host_exit *kind);
+/* After the fault of a guest access in the interpreter.  True: that was the trial of run_checked, go on without it. */
+bool run_check_landed(struct engine_thread *t);
 
 #endif
