@@ -40,10 +40,9 @@ static int dup_high(int fd)
     return r;
 }
 
-int linux_private_fd(int fd)
+/* fd, or its duplicate above the guest's numbers. */
+static int move_high(int fd)
 {
-    if (fd < 0 || nprivate >= PRIVATE_FDS)
-        return fd;
     int high = fd >= LINUX_PRIVATE_FD_MIN ? fd : dup_high(fd);
     if (high < 0) {
         high = fd;
@@ -51,6 +50,14 @@ int linux_private_fd(int fd)
     } else if (high != fd) {
         close(fd);
     }
+    return high;
+}
+
+int linux_private_fd(int fd)
+{
+    if (fd < 0 || nprivate >= PRIVATE_FDS)
+        return fd;
+    int high = move_high(fd);
     private_fds[nprivate] = high;
     nprivate++;
     return high;
@@ -95,6 +102,7 @@ static enum btv_status process_new(const struct linux_options *opt, const struct
     if (opt->strace && opt->strace_fd > STDERR_FILENO)
         p->opt.strace_fd = linux_private_fd(opt->strace_fd);
     enum btv_status st = linux_mm_init(p, err);
+    p->opt.engine.private_fd = move_high;
     if (st == BTV_OK)
         st = engine_new(&p->opt.engine, guest, p->mem, &p->engine, err);
     if (st == BTV_OK)

@@ -2,7 +2,6 @@
  * The code cache: memory, blocks, look-up, links, invalidation.  See run.h for the locks and the layout.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,9 +11,6 @@
 
 #include "run/run.h"
 
-static struct block dead_block = {.pc = 1, .dead = true};
-
-#define PRIVATE_FD_MIN 1024
 #define FIRST_TABLE 4096
 
 /* -- code memory ---------------------------------------------------------------------------------------------- */
@@ -28,11 +24,8 @@ static enum btv_status new_file(struct engine *e, uint64_t from, struct btv_erro
     int fd = memfd_create("code", MFD_CLOEXEC);
     if (fd < 0)
         return err_host(err, errno, "code cache: memfd_create");
-    int high = fcntl(fd, F_DUPFD_CLOEXEC, PRIVATE_FD_MIN);
-    if (high >= 0) {
-        close(fd);
-        fd = high;
-    }
+    if (e->cfg.private_fd)
+        fd = e->cfg.private_fd(fd);
     if (ftruncate(fd, (off_t)(e->code_cap - from)) ||
         mmap(e->code + from, e->code_cap - from, PROT_READ | PROT_EXEC, MAP_SHARED | MAP_FIXED, fd, 0) == MAP_FAILED) {
         int saved = errno;
@@ -90,7 +83,7 @@ static enum btv_status put_stubs(struct engine *e, struct btv_error *err)
 
 static struct table *new_table(uint64_t entries)
 {
-    struct table *t = calloc(1, sizeof *t + entries * sizeof t->slot[0]);
+    struct table *t = calloc(1, sizeof *t + entries * sizeof t->entry[0]);
     if (t)
         t->mask = entries - 1;
     return t;
@@ -142,32 +135,33 @@ void cache_free(struct engine *e)
 
 static uint64_t hash_pc(uint64_t pc)
 {
-    return (pc >> 1) * UINT64_C(0x9e3779b97f4a7c15) >> 20;
+    return (pc >> 1) * UINT64_C(0x9e3779b97f4a7c15) >> 40;
 }
 
 struct block *cache_find(struct engine *e, uint64_t pc)
 {
-    const struct table *t = atomic_load_explicit(&e->table, memory_order_acquire);
+    struct table *t = atomic_load_explicit(&e->table, memory_order_acquire);
     for (uint64_t i = hash_pc(pc);; i++) {
-        struct block *b = atomic_load_explicit(&t->slot[i & t->mask], memory_order_acquire);
-        if (!b)
+        struct table_entry *n = &t->entry[i & t->mask];
+        uint64_t key = atomic_load_explicit(&n->pc, memory_order_acquire);
+        if (key == pc + 1)
+            return atomic_load_explicit(&n->block, memory_order_acquire);
+        if (!key)
             return NULL;
-        if (b->pc == pc && !b->dead)
-            return b;
     }
 }
 
+/* Keys are pc + 1, so that 0 means free. */
 static void table_put(struct table *t, struct block *b)
 {
     uint64_t i = hash_pc(b->pc);
-    for (;; i++) {
-        struct block *old = t->slot[i & t->mask];
-        if (!old || old == &dead_block)
-            break;
-    }
-    if (!t->slot[i & t->mask])
+    while (t->entry[i & t->mask].pc && t->entry[i & t->mask].pc != b->pc + 1)
+        i++;
+    struct table_entry *n = &t->entry[i & t->mask];
+    if (!n->pc)
         t->used++;
-    atomic_store_explicit(&t->slot[i & t->mask], b, memory_order_release);
+    atomic_store_explicit(&n->block, b, memory_order_release);
+    atomic_store_explicit(&n->pc, b->pc + 1, memory_order_release);
 }
 
 static enum btv_status table_add(struct engine *e, struct block *b)
@@ -193,15 +187,11 @@ static enum btv_status table_add(struct engine *e, struct block *b)
 static void table_remove(struct engine *e, const struct block *b)
 {
     struct table *t = e->table;
-    for (uint64_t i = hash_pc(b->pc);; i++) {
-        struct block *o = t->slot[i & t->mask];
-        if (!o)
-            return;
-        if (o == b) {
-            t->slot[i & t->mask] = &dead_block;
+    for (uint64_t i = hash_pc(b->pc); t->entry[i & t->mask].pc; i++)
+        if (t->entry[i & t->mask].block == b) {
+            t->entry[i & t->mask].block = NULL;
             return;
         }
-    }
 }
 
 /* Code is only appended, so blocks in order of publication are in order of address. */

@@ -28,6 +28,7 @@ struct engine_config {
     unsigned flush_every;     /* chaos: flush the cache after that many translations */
     uint64_t jit_lo, jit_hi;  /* chaos: translate only blocks that start in [jit_lo, jit_hi), interpret the others; 0, 0: all */
     unsigned host_features;   /* mask of host CPU features to avoid */
+    int (*private_fd)(int fd); /* moves a new descriptor out of the guest's way; returns its number. NULL: stays */
     bool perf_map;            /* write /tmp/perf-PID.map */
 };
 

@@ -7,7 +7,7 @@
 
 #include "run/run.h"
 
-#define HOT_DEFAULT 8
+#define HOT_DEFAULT 12
 
 static inline uint64_t *pc_slot(struct engine_thread *t)
 {
@@ -168,7 +168,8 @@ static bool step(struct engine_thread *t, enum engine_stop *stop)
 {
     struct engine *e = t->engine;
     uint64_t pc = *pc_slot(t);
-    if (!e->cfg.interpret_only && e->host->fp_enter(&t->cpu)) {
+    /* Nothing is translated before it is hot, and what was translated stays hot. */
+    if (run_is_hot(e, pc) && !e->cfg.interpret_only && e->host->fp_enter(&t->cpu)) {
         atomic_store(&t->in_code, true);
         if (e->stopping) { /* seen after in_code was set: either the stopper waits for us or we wait for it */
             atomic_store(&t->in_code, false);
@@ -182,7 +183,7 @@ static bool step(struct engine_thread *t, enum engine_stop *stop)
             return go_on;
         }
         atomic_store_explicit(&t->in_code, false, memory_order_release);
-        if (may_translate(&e->cfg, pc) && run_is_hot(e, pc) && translate(t, pc))
+        if (may_translate(&e->cfg, pc) && translate(t, pc))
             return true;
     }
     return run_interpret(t, GUEST_MAX_INSNS, stop);

@@ -13,7 +13,7 @@
  * they had and never disturb each other.  Links are data (host_link), private to each process.
  *
  * Locks: engine.lock guards publishing, links, invalidation and the thread list.  Look-ups take no lock: `table` is
- * replaced as a whole when it grows, entries are only ever set or pointed at `dead_block`.
+ * replaced as a whole when it grows, entries are only ever filled, or emptied of their block.
  */
 #ifndef BTV_RUN_RUN_H
 #define BTV_RUN_RUN_H
@@ -53,7 +53,10 @@ struct table {
     uint64_t mask;
     uint64_t used;
     struct table *older; /* kept until the next flush: readers may hold it */
-    struct block *_Atomic slot[];
+    struct table_entry {
+        _Atomic uint64_t pc;         /* guest pc + 1, written last, never changed; 0: free */
+        struct block *_Atomic block;  /* NULL once killed */
+    } entry[];
 };
 
 enum {

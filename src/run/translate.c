@@ -11,6 +11,8 @@
 #include "run/run.h"
 
 #define MAX_ATTEMPTS 8
+/* How many forward branches a block may go past: 0 costs 10 % on branchy code, 4 costs 25 % more translation at start-up. */
+#define MAX_SIDE_EXITS 1
 
 const uint8_t *fetch_code(void *thread, uint64_t pc, size_t *avail)
 {
@@ -47,7 +49,7 @@ static enum btv_status make(struct engine_thread *t, uint64_t pc, unsigned max_i
 {
     struct engine *e = t->engine;
     arena_reset(&t->scratch);
-    *g = (struct guest_lift){.pc = pc, .code = &t->fetch, .max_insns = max_insns, .max_side_exits = 4, .follow_jumps = true};
+    *g = (struct guest_lift){.pc = pc, .code = &t->fetch, .max_insns = max_insns, .max_side_exits = MAX_SIDE_EXITS, .follow_jumps = true};
     struct ir_func *f = ir_func_new(&t->scratch, &e->guest->slots, NULL);
     if (!f)
         return BTV_NOMEM;
