@@ -16,6 +16,7 @@
 
 #include "cli/cli.h"
 #include "guest/guest.h"
+#include "host/host.h"
 #include "image/elf.h"
 #include "linux/loader.h"
 
@@ -138,6 +139,20 @@ static bool parse_range(const char *text, uint64_t *lo, uint64_t *hi)
     return !*end && *lo < *hi;
 }
 
+/* A host feature by its name, "all" for every one. */
+static bool avoid_feature(unsigned *mask, const char *name)
+{
+    for (unsigned bit = 0; bit < 32; bit++)
+        if (host_x64.feature_name(bit) && !strcmp(name, host_x64.feature_name(bit))) {
+            *mask |= 1u << bit;
+            return true;
+        }
+    if (strcmp(name, "all"))
+        return false;
+    *mask = ~0u;
+    return true;
+}
+
 static bool parse_chaos(struct engine_config *c, char *list)
 {
     for (char *word; (word = strsep(&list, ",")) != NULL;) {
@@ -147,6 +162,11 @@ static bool parse_chaos(struct engine_config *c, char *list)
             *eq = '\0';
         if (eq && !strcmp(word, "jit")) {
             if (!parse_range(eq + 1, &c->jit_lo, &c->jit_hi))
+                return false;
+            continue;
+        }
+        if (eq && !strcmp(word, "avoid")) {
+            if (!avoid_feature(&c->host_features, eq + 1))
                 return false;
             continue;
         }

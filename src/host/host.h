@@ -11,7 +11,7 @@
  *   - a block ends in jumps through link records, plain data that the engine fills in: linking two blocks never
  *     writes to code;
  *   - anything rare or awkward is a "bail": the block is left before the guest instruction had any effect and the engine
- *     interprets that instruction.
+ *     interprets that instruction.  Floating-point flags that the instruction raises in any case may have been raised already.
  */
 #ifndef BTV_HOST_HOST_H
 #define BTV_HOST_HOST_H

@@ -149,13 +149,14 @@ static bool fail(struct engine_thread *t, const struct block *b, const char *wha
     return false;
 }
 
-static bool compare(struct engine_thread *t, const struct block *b, const struct shadow *s, const struct cpu_snapshot *p)
+/* may_raise: floating-point flags that the instruction at which the block was left will raise, and so may have raised already. */
+static bool compare(struct engine_thread *t, const struct block *b, const struct shadow *s, const struct cpu_snapshot *p, unsigned may_raise)
 {
     struct engine *e = t->engine;
     for (unsigned i = 0; i < e->guest->slots.count; i++)
         if (i != e->guest->slot_pc && p->slot[i] != t->cpu.slot[i])
             return fail(t, b, e->guest->slots.slot[i].name, p->slot[i], t->cpu.slot[i]);
-    if (p->fp.flags != t->cpu.fp.flags)
+    if ((p->fp.flags | may_raise) != (t->cpu.fp.flags | may_raise) || (p->fp.flags & ~t->cpu.fp.flags))
         return fail(t, b, "floating-point flags", p->fp.flags, t->cpu.fp.flags);
     if (p->fp.rm != t->cpu.fp.rm)
         return fail(t, b, "rounding mode", p->fp.rm, t->cpu.fp.rm);
@@ -181,7 +182,7 @@ static bool judge(struct engine_thread *t, const struct block *b, const struct s
         k--;
     if (!k)
         return fail(t, b, "exit pc", s->snap[nsnaps - 1].pc, pc);
-    if (!compare(t, b, s, &s->snap[k - 1]))
+    if (!compare(t, b, s, &s->snap[k - 1], kind == HOST_EXIT_BAIL && k < nsnaps ? s->snap[k].fp.flags : 0))
         return false;
     if (kind == HOST_EXIT_TRAP && (last->kind != IR_EXIT_TRAP || last->trap.kind != t->cpu.trap.kind))
         return fail(t, b, "exception", last->kind == IR_EXIT_TRAP ? last->trap.kind : 0, t->cpu.trap.kind);
