@@ -153,6 +153,8 @@ static void print_reloc(struct dump *d, const struct host_code *c, uint32_t from
             continue;
         if (r->kind == HOST_RELOC_LINK)
             str_add(&d->out, "  ; link %u -> 0x%llx", r->index, (unsigned long long)c->link_pc[r->index]);
+        else if (r->kind == HOST_RELOC_CACHE)
+            str_add(&d->out, "  ; inline cache %u", r->index);
         else
             str_add(&d->out, "  ; stub %s", d->host->stub_name(r->index));
     }

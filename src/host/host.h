@@ -22,7 +22,7 @@
 /* Why emitted code came back. */
 enum host_exit {
     HOST_EXIT_LINK,      /* cpu->exit_link: an unlinked direct exit */
-    HOST_EXIT_INDIRECT,  /* cpu->exit_value: guest pc not in the jump table */
+    HOST_EXIT_INDIRECT,  /* cpu->exit_value: guest pc not in the jump table; cpu->exit_link: the jump's cache, or NULL */
     HOST_EXIT_SYSCALL,   /* cpu->exit_value: guest pc after the call */
     HOST_EXIT_ISYNC,     /* cpu->exit_value: guest pc to continue at */
     HOST_EXIT_BAIL,      /* cpu->exit_value: guest pc of an instruction to interpret */
@@ -32,19 +32,22 @@ enum host_exit {
 };
 
 /*
- * One direct exit of one block.  Lives in writable memory within 2 GiB of the code.  `target` is read by emitted code;
- * the engine swaps it between `stub` (unlinked) and the entry of the block for `pc`.
+ * One direct exit of one block, or the inline cache of one indirect jump.  Lives in writable memory within 2 GiB of the
+ * code.  `target` is read by emitted code; the engine swaps it between `stub` (unlinked) and the entry of the block for `pc`.
+ * An inline cache starts with pc = CPU_NO_PC; the engine fills it once (target before pc) and never changes its pc again,
+ * so that the two words cannot be seen out of step.
  */
 struct host_link {
     void *_Atomic target;
     void *stub;
-    uint64_t pc;
+    _Atomic uint64_t pc;
     struct block *from, *to;         /* engine's */
     struct host_link *next_in, *prev_in; /* engine's: list of links into `to` */
 };
 
 enum host_reloc_kind {
     HOST_RELOC_LINK,  /* 32-bit pc-relative field: &link[index].target */
+    HOST_RELOC_CACHE, /* 32-bit pc-relative field: &link[index].pc */
     HOST_RELOC_STUB,  /* 32-bit pc-relative field: stub number `index` */
 };
 

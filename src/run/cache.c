@@ -255,6 +255,15 @@ void cache_link(struct engine *e, struct host_link *l, struct block *to)
     e->stats.links_made++;
 }
 
+void cache_fill(struct engine *e, struct host_link *l, struct block *to)
+{
+    if (l->pc != CPU_NO_PC)
+        return;
+    cache_link(e, l, to);
+    if (l->to == to)
+        atomic_store_explicit(&l->pc, to->pc, memory_order_release);
+}
+
 static void unlink_one(struct host_link *l)
 {
     if (!l->to)
@@ -275,7 +284,9 @@ static void relocate(const struct engine *e, const struct host_code *c, uint8_t 
 {
     for (unsigned i = 0; i < c->nreloc; i++) {
         const struct host_reloc *r = &c->reloc[i];
-        const void *target = r->kind == HOST_RELOC_LINK ? (const void *)&links[r->index].target : e->code + e->stubs.offset[r->index];
+        const void *target = r->kind == HOST_RELOC_LINK    ? (const void *)&links[r->index].target
+                             : r->kind == HOST_RELOC_CACHE ? (const void *)&links[r->index].pc
+                                                           : e->code + e->stubs.offset[r->index];
         int32_t disp = (int32_t)((intptr_t)target - (intptr_t)(at + r->offset + 4));
         memcpy(bytes + r->offset, &disp, 4);
     }

@@ -102,11 +102,15 @@ static void follow_link(struct engine_thread *t)
     }
 }
 
-static void remember_jump(struct engine_thread *t, uint64_t pc, struct block *b)
+static void remember_jump(struct engine_thread *t, uint64_t pc, struct block *b, struct host_link *cache)
 {
     struct jump_entry *j = &t->jumps[pc >> 1 & (CPU_JUMP_ENTRIES - 1)];
     if (t->engine->cfg.no_chain)
         return;
+    if (cache && cache->pc == CPU_NO_PC && pthread_mutex_trylock(&t->engine->lock) == 0) {
+        cache_fill(t->engine, cache, b);
+        pthread_mutex_unlock(&t->engine->lock);
+    }
     __atomic_store_n(&j->pc, CPU_NO_PC, __ATOMIC_RELAXED);
     j->code = b->code;
     __atomic_store_n(&j->pc, pc, __ATOMIC_SEQ_CST);
@@ -134,7 +138,7 @@ static bool run_block(struct engine_thread *t, struct block *b, enum engine_stop
         if (t->cpu.return_sp > t->cpu.return_base) /* a jump to CPU_NO_PC popped the bottom */
             t->cpu.return_sp = t->cpu.return_base;
         if ((b = cache_find(e, t->cpu.exit_value)))
-            remember_jump(t, t->cpu.exit_value, b);
+            remember_jump(t, t->cpu.exit_value, b, t->cpu.exit_link);
         return true;
     case HOST_EXIT_SYSCALL:
         t->stats.exit_syscall++;

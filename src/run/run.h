@@ -137,6 +137,8 @@ struct block *cache_find(struct engine *e, uint64_t pc);
 BTV_NODISCARD enum btv_status cache_publish(struct engine *e, const struct guest_lift *g, const struct host_code *c, const uint8_t *copy, uint64_t pc,
                                             struct block **out, struct btv_error *err);
 void cache_link(struct engine *e, struct host_link *l, struct block *to); /* lock held */
+/* The same for the inline cache of an indirect jump, unless it is filled. */
+void cache_fill(struct engine *e, struct host_link *l, struct block *to); /* lock held */
 void cache_kill(struct engine *e, struct block *b);                       /* lock held */
 void cache_flush(struct engine *e, struct engine_thread *self);           /* lock held */
 struct block *cache_block_of(struct engine *e, uint64_t host_pc);         /* any thread, also in signal handlers */

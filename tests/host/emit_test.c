@@ -76,7 +76,9 @@ static enum host_exit run(struct cpu *cpu, const struct host_code *c, struct hos
     for (unsigned i = 0; i < c->nlinks; i++)
         links[i] = (struct host_link){.target = code + c->link_stub[i], .stub = code + c->link_stub[i], .pc = c->link_pc[i]};
     for (unsigned i = 0; i < c->nreloc; i++) {
-        const uint8_t *to = c->reloc[i].kind == HOST_RELOC_LINK ? (uint8_t *)&links[c->reloc[i].index].target : code_mem + stubs.offset[c->reloc[i].index];
+        const uint8_t *to = c->reloc[i].kind == HOST_RELOC_LINK    ? (uint8_t *)&links[c->reloc[i].index].target
+                            : c->reloc[i].kind == HOST_RELOC_CACHE ? (uint8_t *)&links[c->reloc[i].index].pc
+                                                                   : code_mem + stubs.offset[c->reloc[i].index];
         int32_t d = (int32_t)(to - (code + c->reloc[i].offset + 4));
         memcpy(code + c->reloc[i].offset, &d, 4);
     }

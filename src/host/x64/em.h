@@ -30,7 +30,8 @@ extern const uint8_t em_pin_int[EM_PINS_INT];
 /* Stub and constant numbers: index of HOST_RELOC_STUB. */
 enum em_stub {
     EM_STUB_LINK,      /* rax = link record */
-    EM_STUB_INDIRECT,  /* rax = guest pc */
+    EM_STUB_INDIRECT,  /* rax = guest pc; cpu->exit_link set */
+    EM_STUB_UNKNOWN,   /* the same, without an inline cache */
     EM_STUB_RET_MISS,  /* rax = guest pc: look deeper in the return stack, then the jump table */
     EM_STUB_SYSCALL,   /* rax = guest pc after */
     EM_STUB_ISYNC,     /* rax = guest pc */
@@ -73,7 +74,7 @@ struct val {
     uint8_t kind, flags;
 };
 
-enum cold_kind { COLD_LINK, COLD_BAIL, COLD_INTERRUPT, COLD_STUB, COLD_NAN, COLD_CALL_MISS };
+enum cold_kind { COLD_LINK, COLD_BAIL, COLD_INTERRUPT, COLD_STUB, COLD_NAN, COLD_PROBE };
 
 struct cold {
     uint8_t kind;
@@ -81,8 +82,10 @@ struct cold {
     int8_t reg;       /* COLD_NAN: xmm to fix */
     uint8_t size;     /* COLD_NAN: 4 or 8 */
     uint32_t field;   /* displacement field to patch to here; 0: reached through link_stub only */
+    uint32_t field2;  /* a second way in, or 0 */
     uint32_t back;    /* offset to continue at */
     uint16_t index;   /* link or stub number */
+    bool call;        /* COLD_PROBE */
     uint64_t pc;
 };
 

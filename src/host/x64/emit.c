@@ -1,8 +1,8 @@
 /*
  * One IR block to x86-64 code.
  *
- * Three walks: backward, counting uses and choosing what is folded into its user (plan); forward over the guest
- * instructions, finding those that must be interpreted (can_emit); forward emitting.  Cold paths follow the hot code.
+ * Two walks: backward, counting uses, choosing what is folded into its user, dropping PUTs nobody can see and finding the
+ * instructions that must be interpreted (plan); forward emitting.  Cold paths follow the hot code.
  * Functions of several blocks are refused: the baseline lifter makes single, extended blocks.
  */
 #include <string.h>
@@ -228,26 +228,6 @@ static void plan_operands(struct em *e, struct ir_ins *i)
     }
 }
 
-static void plan(struct em *e, struct ir_block *b)
-{
-    for (struct ir_ins *i = b->last; i; i = i->prev) {
-        if (ir_op_info[i->op].flags & IR_F_PURE) {
-            if (!e->val[i->dst].uses)
-                continue; /* kind stays VAL_NONE: not emitted */
-            plan_operands(e, i);
-            plan_value(e, i);
-            continue;
-        }
-        if (i->op == IR_OP_GET && !e->val[i->dst].uses)
-            continue;
-        plan_operands(e, i);
-        for (unsigned k = 0; k < i->nargs; k++)
-            e->val[i->arg[k]].uses++;
-    }
-    for (uint32_t v = 1; v < e->f->nvals; v++)
-        e->val[v].flags &= VAL_SEXT | VAL_ZX;
-}
-
 /* -- what must be interpreted --------------------------------------------------------------------------------- */
 
 bool em_can_lower(const struct em *e, const struct ir_ins *i)
@@ -395,6 +375,65 @@ static bool can_emit(const struct em *e, const struct ir_ins *mark)
     return true;
 }
 
+/* Scratch bits of ir_ins.flags */
+enum { INS_DEAD = 1 /* a PUT that nobody can see */, INS_BAIL = 2 /* a MARK whose instruction is interpreted */ };
+
+/*
+ * Backward: a PUT is dead when the slot is PUT again before anything that could leave the block or look at the slot.
+ * `dead` is the set of slots for which that holds at this point.
+ */
+static bool plan_state(const struct em *e, struct ir_ins *i, uint64_t dead[2])
+{
+    unsigned slot = (unsigned)i->imm;
+    switch (i->op) {
+    case IR_OP_PUT:
+        if (dead[slot / 64] >> slot % 64 & 1) {
+            i->flags = INS_DEAD;
+            return false;
+        }
+        dead[slot / 64] |= UINT64_C(1) << slot % 64;
+        break;
+    case IR_OP_GET: dead[slot / 64] &= ~(UINT64_C(1) << slot % 64); break;
+    case IR_OP_MARK:
+        i->flags = 0;
+        if (!can_emit(e, i)) {
+            i->flags = INS_BAIL;
+            dead[0] = dead[1] = 0;
+        }
+        break;
+    default:
+        if ((ir_op_info[i->op].flags & (IR_F_FAULTS | IR_F_EXITS | IR_F_TERM)) || may_bail(i))
+            dead[0] = dead[1] = 0;
+    }
+    return true;
+}
+
+static void plan(struct em *e, struct ir_block *b)
+{
+    uint64_t dead[2] = {0};
+    for (struct ir_ins *i = b->last; i; i = i->prev) {
+        if (!(ir_op_info[i->op].flags & IR_F_PURE) || i->op == IR_OP_NANUNBOX) {
+            i->flags = 0;
+            if (!plan_state(e, i, dead))
+                continue;
+        }
+        if (ir_op_info[i->op].flags & IR_F_PURE) {
+            if (!e->val[i->dst].uses)
+                continue; /* kind stays VAL_NONE: not emitted */
+            plan_operands(e, i);
+            plan_value(e, i);
+            continue;
+        }
+        if (i->op == IR_OP_GET && !e->val[i->dst].uses)
+            continue;
+        plan_operands(e, i);
+        for (unsigned k = 0; k < i->nargs; k++)
+            e->val[i->arg[k]].uses++;
+    }
+    for (uint32_t v = 1; v < e->f->nvals; v++)
+        e->val[v].flags &= VAL_SEXT | VAL_ZX;
+}
+
 /* -- exits ------------------------------------------------------------------------------------------------------ */
 
 static bool backward(const struct em *e, uint64_t target)
@@ -503,22 +542,46 @@ static void lower_gotoind(struct em *e, struct ir_ins *i)
     bool call = i->imm == IR_JUMP_CALL && i->aux;
     if (call)
         push_return(e, i->aux);
-    /* the thread's jump table: [pc >> 1 & mask] */
+    /* inline cache: one comparison and a direct transfer; else a probe of the thread's jump table on the cold path */
+    unsigned cache = em_new_link(e, CPU_NO_PC);
+    test_pending(e); /* a loop may consist of indirect jumps alone; the jump table then misses everything */
+    size_t f2 = x64_jcc(&e->b, X64_NE, 0);
+    x64_rm(&e->b, X64_CMP_R_RM, 8, X64_RAX, rip0);
+    add_reloc(e, HOST_RELOC_CACHE, e->b.len - 4, cache);
+    size_t f = x64_jcc(&e->b, X64_NE, 0);
+    through_link(e, call ? X64_CALL_RM : X64_JMP_RM, cache);
+    em_cold(e, (struct cold){.kind = COLD_PROBE, .field = (uint32_t)f, .field2 = (uint32_t)f2, .back = (uint32_t)e->b.len, .index = (uint16_t)cache, .call = call});
+    em_cold(e, (struct cold){.kind = COLD_LINK, .index = (uint16_t)cache});
+    if (call)
+        return_pad(e, i->aux);
+}
+
+/* rax = guest pc: the thread's jump table at [pc >> 1 & mask]; on a miss leave through the stub. */
+static void emit_probe(struct em *e, const struct cold *c)
+{
+    struct x64_mem code = {.base = X64_RCX, .index = X64_NOREG, .disp = offsetof(struct jump_entry, code)};
     x64_rr(&e->b, X64_MOV_R_RM, 4, X64_RCX, X64_RAX);
     x64_ri(&e->b, X64_SHL_RM_IMM8, 4, X64_RCX, 3);
     x64_ri(&e->b, X64_AND_RM_IMM32, 4, X64_RCX, (int64_t)(CPU_JUMP_ENTRIES - 1) << 4);
     x64_rm(&e->b, X64_ADD_R_RM, 8, X64_RCX, em_cpu(offsetof(struct cpu, jumps)));
     x64_rm(&e->b, X64_CMP_RM_R, 8, X64_RAX, (struct x64_mem){.base = X64_RCX, .index = X64_NOREG});
-    size_t f = x64_jcc(&e->b, X64_NE, 0);
-    struct x64_mem code = {.base = X64_RCX, .index = X64_NOREG, .disp = offsetof(struct jump_entry, code)};
-    if (call) {
-        x64_m(&e->b, X64_CALL_RM, 8, code);
-        size_t pad = e->b.len;
-        em_cold(e, (struct cold){.kind = COLD_CALL_MISS, .field = (uint32_t)f, .back = (uint32_t)pad});
-        return_pad(e, i->aux);
+    size_t miss = x64_jcc8(&e->b, X64_NE);
+    size_t back = 0;
+    x64_m(&e->b, c->call ? X64_CALL_RM : X64_JMP_RM, 8, code);
+    if (c->call)
+        back = x64_jmp(&e->b, 0);
+    x64_patch8(&e->b, miss, e->b.len);
+    x64_rm(&e->b, X64_LEA_R_M, 8, X64_RCX, rip0);
+    add_reloc(e, HOST_RELOC_LINK, e->b.len - 4, c->index);
+    x64_rm(&e->b, X64_MOV_RM_R, 8, X64_RCX, em_cpu(offsetof(struct cpu, exit_link)));
+    if (c->call) {
+        x64_call(&e->b, 0);
+        add_reloc(e, HOST_RELOC_STUB, e->b.len - 4, EM_STUB_INDIRECT);
+        x64_patch(&e->b, back, c->back);
+        x64_jmp(&e->b, 0);
+        x64_patch(&e->b, e->b.len - 4, c->back);
     } else {
-        x64_m(&e->b, X64_JMP_RM, 8, code);
-        em_cold(e, (struct cold){.kind = COLD_STUB, .field = (uint32_t)f, .index = EM_STUB_INDIRECT});
+        jmp_stub(e, EM_STUB_INDIRECT);
     }
 }
 
@@ -547,6 +610,8 @@ static void emit_cold(struct em *e)
         struct cold *c = &e->cold[n];
         if (c->field)
             x64_patch(&e->b, c->field, e->b.len);
+        if (c->field2)
+            x64_patch(&e->b, c->field2, e->b.len);
         switch (c->kind) {
         case COLD_LINK:
             if (c->poll) {
@@ -564,12 +629,7 @@ static void emit_cold(struct em *e)
         case COLD_BAIL: exit_at(e, c->pc, EM_STUB_BAIL); break;
         case COLD_INTERRUPT: exit_at(e, c->pc, EM_STUB_INTERRUPT); break;
         case COLD_STUB: jmp_stub(e, (enum em_stub)c->index); break;
-        case COLD_CALL_MISS:
-            x64_call(&e->b, 0);
-            add_reloc(e, HOST_RELOC_STUB, e->b.len - 4, EM_STUB_INDIRECT);
-            x64_jmp(&e->b, 0);
-            x64_patch(&e->b, e->b.len - 4, c->back);
-            break;
+        case COLD_PROBE: emit_probe(e, c); break;
         case COLD_NAN:
             em_rip(e, X64_MOVAPS_X_XM, 0, c->reg, c->size == 4 ? EM_CONST_NAN32 : EM_CONST_NAN64);
             x64_jmp(&e->b, 0);
@@ -598,7 +658,10 @@ static void lower(struct em *e, struct ir_ins *i)
         if (e->val[i->dst].uses)
             em_get(e, i);
         break;
-    case IR_OP_PUT: em_put(e, i); break;
+    case IR_OP_PUT:
+        if (!(i->flags & INS_DEAD))
+            em_put(e, i);
+        break;
     case IR_OP_LOAD:
     case IR_OP_STORE:
     case IR_OP_LL:
@@ -671,7 +734,7 @@ enum btv_status x64_emit(struct arena *a, const struct host_config *cfg, struct 
         if (i->op == IR_OP_MARK) {
             e->pc = i->imm;
             add_mark(e, i->imm);
-            if (!can_emit(e, i)) {
+            if (i->flags & INS_BAIL) {
                 em_bail(e);
                 e->ended = true;
             }

@@ -93,7 +93,7 @@ static void emit_ret_miss(struct x64_buf *b)
         x64_ri(b, X64_ADD_RM_IMM8, 8, X64_RSP, 16 * (k + 1));
         x64_0(b, X64_RET, 0);
     }
-    x64_patch(b, miss, b->len); /* falls into EM_STUB_INDIRECT */
+    x64_patch(b, miss, b->len); /* falls into EM_STUB_UNKNOWN */
 }
 
 static enum btv_status stubs(struct arena *a, const struct host_config *cfg, struct host_stubs *out)
@@ -121,6 +121,8 @@ static enum btv_status stubs(struct arena *a, const struct host_config *cfg, str
     common[ARRAY_LEN(exits)] = x64_jmp(&b, 0);
     out->offset[EM_STUB_RET_MISS] = (uint32_t)b.len;
     emit_ret_miss(&b);
+    out->offset[EM_STUB_UNKNOWN] = (uint32_t)b.len;
+    x64_mi(&b, X64_MOV_RM_IMM32, 8, em_cpu(offsetof(struct cpu, exit_link)), 0); /* falls into EM_STUB_INDIRECT, the first of exits[] */
     for (unsigned i = 0; i < ARRAY_LEN(exits); i++) {
         out->offset[exits[i].stub] = (uint32_t)b.len;
         x64_rm(&b, X64_MOV_RM_R, 8, X64_RAX, em_cpu(offsetof(struct cpu, exit_value)));
@@ -132,7 +134,7 @@ static enum btv_status stubs(struct arena *a, const struct host_config *cfg, str
     transfer_pins(&b, cfg, true);
     size_t leave = b.len;
     emit_leave(&b, mxcsr);
-    out->indirect = out->offset[EM_STUB_INDIRECT];
+    out->indirect = out->offset[EM_STUB_UNKNOWN];
     out->fault = (uint32_t)b.len;
     x64_ri(&b, X64_MOV_R_IMM, 4, X64_RAX, HOST_EXIT_TRAP);
     x64_jmp(&b, leave);
