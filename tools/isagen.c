@@ -370,10 +370,9 @@ static void write_extract(unsigned fmt, unsigned fi)
         const struct piece *p = &pieces[fmts[fmt].first + k];
         if (p->field != fi)
             continue;
-        char part[80];
-        snprintf(part, sizeof part, p->value_lo ? "%s(raw >> %u & 0x%xu) << %u" : "%s(raw >> %u & 0x%xu)", *expr ? " | " : "", p->raw_lo,
+        size_t used = strlen(expr);
+        snprintf(expr + used, sizeof expr - used, p->value_lo ? "%s(raw >> %u & 0x%xu) << %u" : "%s(raw >> %u & 0x%xu)", used ? " | " : "", p->raw_lo,
                  (1u << p->bits) - 1, p->value_lo);
-        strcat(expr, part);
         if (p->value_lo + p->bits - 1u > top)
             top = p->value_lo + p->bits - 1u;
     }

@@ -292,7 +292,7 @@ static bool parse_operand(struct parser *p, enum ir_type known, ir_val *out)
 {
     uint32_t v;
     enum ir_type t = known;
-    uint64_t bits;
+    uint64_t bits = 0;
     if (at_numbered(p, 'v', &v)) {
         struct use *u = remember(p);
         if (!u || !parse_value_name(p, out))

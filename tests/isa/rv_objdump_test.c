@@ -26,7 +26,7 @@ static void normalize(const char *p, char *out)
     while (*p && *p != '<' && *p != '#' && n + 24 < TEXT_BYTES) {
         if (*p == '0' && p[1] == 'x') {
             char *end;
-            n += (size_t)sprintf(out + n, "%lld", (long long)strtoull(p, &end, 16));
+            n += (size_t)snprintf(out + n, 24, "%lld", (long long)strtoull(p, &end, 16));
             p = end;
         } else if (isspace((unsigned char)*p)) {
             p++;
@@ -47,7 +47,7 @@ static bool ends_with(const char *s, const char *tail)
 static void fold_aliases(char *s)
 {
     if (!strcmp(s, "c.addizero,0"))
-        strcpy(s, "c.nop");
+        memcpy(s, "c.nop", sizeof "c.nop");
     if (ends_with(s, ",rne") && !strncmp(s, "fcvt.", 5))
         s[strlen(s) - 4] = 0;
 }
