@@ -37,7 +37,7 @@ inside() {
         printf '%s' ':btv:M::\x7fELF\x02\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00\xf3\x00:\xff\xff\xff\xff\xff\xff\xff\x00\xff\xff\xff\xff\xff\xff\xff\xff\xfe\xff\xff\xff:'"$scratch/.emu:FPC" \
             >/proc/sys/fs/binfmt_misc/register || exit 98
     fi
-    exec "${env[@]}" chroot "$root" /usr/bin/bash -c "cd /tmp/w && $command"
+    exec "${env[@]}" chroot "$root" /usr/bin/bash -c "cd /tmp/w || exit 99; $command"
 }
 if [ "${1:-}" = --inside ]; then
     shift
