@@ -228,7 +228,7 @@ static enum btv_status dump_block(struct dump *d, uint64_t pc, uint64_t *next, s
     for (const struct ir_ins *i = f->first->first; i; i = i->next)
         if (i->op == IR_OP_MARK)
             *next = i->imm + i->aux;
-    str_add(&d->out, "block 0x%llx", (unsigned long long)pc);
+    str_add(&d->out, "; block 0x%llx", (unsigned long long)pc);
     if (name)
         str_add(&d->out, " <%s+0x%llx>", name, (unsigned long long)(pc - start));
     str_add(&d->out, ": %u guest instructions, %u bytes of %s code, %u of them cold\n", g.insns, code.len, d->host->name, code.len - code.hot_len);

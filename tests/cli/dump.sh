@@ -17,6 +17,8 @@ has '; -- cold --'
 has '; stub ret-miss'
 run 0 dump --hex 13051500 --stage lift
 has 'put.i64 $a0, v3'
+"$btv" dump --hex 13051500 --stage lift | "$btv" eval --set a0=4 - >"$tmp/out" # one tool reads what the other prints
+has '$a0 = 0x5'
 run 0 dump --hex 63045500 --stage emit
 has '; link 0 -> 0x'
 run 0 dump --hex 00000000 --stage lift
