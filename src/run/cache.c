@@ -253,6 +253,7 @@ void cache_link(struct engine *e, struct host_link *l, struct block *to)
     to->incoming = l;
     atomic_store_explicit(&l->target, to->code, memory_order_release);
     e->stats.links_made++;
+    TRACE_AT(block, l->from->pc, "0x%llx linked to 0x%llx", (unsigned long long)l->from->pc, (unsigned long long)to->pc);
 }
 
 void cache_fill(struct engine *e, struct host_link *l, struct block *to)
@@ -322,6 +323,7 @@ static void note_published(struct engine *e, const struct block *b, const struct
     e->stats.guest_bytes += range_bytes(b->range, b->nranges);
     e->stats.host_bytes += c->len;
     e->stats.host_hot_bytes += c->hot_len;
+    TRACE_AT(block, b->pc, "0x%llx translated: %u instructions, %u bytes at %p", (unsigned long long)b->pc, b->insns, b->code_len, (void *)b->code);
     e->stats.side_bytes += b->nmarks * sizeof *b->mark + b->nlinks * sizeof *b->link;
     if (e->perf_map) {
         fprintf(e->perf_map, "%llx %x guest_%llx\n", (unsigned long long)(uintptr_t)b->code, b->code_len, (unsigned long long)b->pc);
@@ -396,10 +398,10 @@ void cache_kill(struct engine *e, struct block *b)
             __atomic_store_n(&j->pc, CPU_NO_PC, __ATOMIC_SEQ_CST);
     }
     e->stats.blocks_invalidated++;
+    TRACE_AT(block, b->pc, "0x%llx killed: its code changed", (unsigned long long)b->pc);
 }
 
-/* Has the guest code under the block changed (or become unreadable)? */
-static bool stale(struct engine *e, const struct block *b)
+bool cache_stale(struct engine *e, const struct block *b)
 {
     const uint8_t *copy = b->copy;
     for (unsigned i = 0; i < b->nranges; i++) {
@@ -426,7 +428,7 @@ static void drop_in(struct engine *e, struct page_ref **head, uint64_t start, ui
     for (struct page_ref *r; (r = *head);) {
         struct block *b = r->block;
         bool gone = b->dead;
-        if (!gone && overlaps(b, start, end) && stale(e, b)) {
+        if (!gone && overlaps(b, start, end) && cache_stale(e, b)) {
             cache_kill(e, b);
             gone = true;
         }
@@ -464,7 +466,7 @@ void engine_isync(struct engine *e)
             struct mem_region m;
             struct block *b = r->block;
             bool fixed = !b->dead && mem_get(e->mem, r->page << GUEST_PAGE_BITS, &m) && !(m.prot & MEM_W) && !(m.flags & MEM_SHARED);
-            if (!fixed && !b->dead && stale(e, b))
+            if (!fixed && !b->dead && cache_stale(e, b))
                 cache_kill(e, b);
             if (b->dead)
                 *head = r->next;
@@ -479,6 +481,7 @@ void cache_flush(struct engine *e, struct engine_thread *self)
     engine_stop_threads(e, self);
     e->generation++;
     e->stats.flushes++;
+    TRACE(block, "all %u flushed", e->nblocks);
     memset(e->pages, 0, sizeof e->pages);
     e->nblocks = 0;
     free_tables(e);

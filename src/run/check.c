@@ -125,9 +125,11 @@ static bool foreign(const struct engine_thread *t, uint64_t addr)
     return mem_get(t->engine->mem, addr, &r) && r.flags & (MEM_SHARED | MEM_VDSO);
 }
 
-/* Does memory that the block read or wrote now hold something that nobody but others can have put there? */
-static bool disturbed(const struct engine_thread *t, const struct shadow *s)
+/* Does memory that the block read or wrote now hold something that nobody but others can have put there?  Or its code? */
+static bool disturbed(const struct engine_thread *t, const struct block *b, const struct shadow *s)
 {
+    if (cache_stale(t->engine, b))
+        return true;
     for (unsigned n = 0; n < s->nloads; n++) {
         const struct shadow_load *l = &s->load[n];
         if (memcmp(mem_host(l->addr), &l->value, l->bytes) && foreign(t, l->addr))
@@ -210,7 +212,7 @@ bool run_checked(struct engine_thread *t, struct block *b, enum host_exit *kind)
     *kind = run_enter(t, b);
     struct btv_error before = t->err;
     bool ok = s->overflow || judge(t, b, s, n, &last, *kind);
-    if (!ok && disturbed(t, s)) {
+    if (!ok && disturbed(t, b, s)) {
         t->stats.checked_unsure++;
         t->err = before;
         ok = true;

@@ -22,6 +22,7 @@
 #include <setjmp.h>
 #include <stdio.h>
 
+#include "base/trace.h"
 #include "host/host.h"
 #include "run/engine.h"
 
@@ -140,6 +141,7 @@ void cache_link(struct engine *e, struct host_link *l, struct block *to); /* loc
 /* The same for the inline cache of an indirect jump, unless it is filled. */
 void cache_fill(struct engine *e, struct host_link *l, struct block *to); /* lock held */
 void cache_kill(struct engine *e, struct block *b);                       /* lock held */
+bool cache_stale(struct engine *e, const struct block *b);                /* has its guest code changed, or lost its permission? */
 void cache_flush(struct engine *e, struct engine_thread *self);           /* lock held */
 struct block *cache_block_of(struct engine *e, uint64_t host_pc);         /* any thread, also in signal handlers */
 uint64_t cache_guest_pc(const struct block *b, uint64_t host_pc);
@@ -160,6 +162,12 @@ bool run_is_hot(struct engine *e, uint64_t pc);
 enum host_exit run_enter(struct engine_thread *t, struct block *b);
 /* Interprets; false: the personality must look (stop in *stop). */
 bool run_interpret(struct engine_thread *t, unsigned max_insns, enum engine_stop *stop);
+
+/* -- dump.c: trace points that write more than a line -- */
+void trace_lifted(struct engine_thread *t, const struct ir_func *f, const struct guest_lift *g);
+void trace_emitted(struct engine_thread *t, const struct host_code *c, uint64_t pc);
+void trace_interpreted(struct engine_thread *t, uint64_t pc);
+void trace_left(struct engine_thread *t, uint64_t entered, enum host_exit k);
 
 /* -- check.c -- */
 bool run_checked(struct engine_thread *t, struct block *b, enum host_exit *kind);

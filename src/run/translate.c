@@ -63,7 +63,12 @@ static enum btv_status make(struct engine_thread *t, uint64_t pc, unsigned max_i
     if (st != BTV_OK)
         return err_set(&t->err, st, "translation of 0x%llx breaks a rule: %s", (unsigned long long)pc, err.text);
 #endif
-    return e->host->emit(&t->scratch, &e->hcfg, f, code);
+    if (trace_at(TRACE_lift, pc) || trace_at(TRACE_ir, pc))
+        trace_lifted(t, f, g);
+    st = e->host->emit(&t->scratch, &e->hcfg, f, code);
+    if (st == BTV_OK && trace_at(TRACE_emit, pc))
+        trace_emitted(t, code, pc);
+    return st;
 }
 
 static struct block *publish(struct engine_thread *t, const struct guest_lift *g, const struct host_code *code, const uint8_t *copy, uint64_t pc)
@@ -93,10 +98,12 @@ struct block *translate(struct engine_thread *t, uint64_t pc)
         enum btv_status st = make(t, pc, max, &g, &code);
         if (st == BTV_LIMIT && max > 1) {
             max = max / 2;
+            TRACE_AT(block, pc, "0x%llx refused, again with %u instructions", (unsigned long long)pc, max);
             t->stats.blocks_refused++;
             continue;
         }
-        if (st != BTV_OK || !g.nranges)
+        /* Without an instruction there is nothing to keep: code that cannot be fetched now may appear without notice. */
+        if (st != BTV_OK || !g.nranges || !g.insns)
             return NULL;
         const uint8_t *copy = copy_ranges(&t->scratch, &g);
         if (!copy)
