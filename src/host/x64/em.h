@@ -108,6 +108,7 @@ struct em {
     unsigned ncold;
     unsigned cap_reloc, cap_mark;
     uint64_t pc;               /* of the current guest instruction */
+    uint8_t known_rm;          /* rounding mode that the block has found set, FP_DYN: none yet */
     bool store_since;          /* a plain store since the last full barrier of this block (true at its start) */
     bool ended, overflow;
 };
@@ -177,6 +178,8 @@ void em_cold(struct em *e, struct cold c);
 /* Leaves the block at the current guest instruction when cc holds. */
 void em_bail_if(struct em *e, enum x64_cc cc);
 void em_bail(struct em *e);
+/* Bails unless the guest's dynamic rounding mode, and so the host's, is `rm` (FP_DYN: whatever it is). */
+void em_need_rm(struct em *e, uint64_t rm);
 /* row reg, [rip + stub or constant]; no immediate may follow. */
 void em_rip(struct em *e, enum x64_row row, int size, int reg, enum em_stub s);
 unsigned em_new_link(struct em *e, uint64_t pc);

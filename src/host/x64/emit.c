@@ -61,6 +61,15 @@ void em_bail(struct em *e)
     jmp_stub(e, EM_STUB_BAIL);
 }
 
+void em_need_rm(struct em *e, uint64_t rm)
+{
+    if (rm == FP_DYN || rm == e->known_rm)
+        return;
+    x64_mi(&e->b, X64_CMP_RM_IMM8, 1, em_cpu(offsetof(struct cpu, fp.rm)), (int64_t)rm);
+    em_bail_if(e, X64_NE);
+    e->known_rm = (uint8_t)rm;
+}
+
 unsigned em_new_link(struct em *e, uint64_t pc)
 {
     if (e->out->nlinks == HOST_MAX_LINKS) {
@@ -230,6 +239,32 @@ static void plan_operands(struct em *e, struct ir_ins *i)
 
 /* -- what must be interpreted --------------------------------------------------------------------------------- */
 
+/* An upper bound of a value as an unsigned number. */
+static uint64_t most(const struct em *e, uint32_t v)
+{
+    const struct ir_ins *d = e->f->def[v];
+    unsigned w = ir_bits(ir_typeof(e->f, v));
+    uint64_t k, all = w < 64 ? (UINT64_C(1) << w) - 1 : UINT64_MAX;
+    switch (d->op) {
+    case IR_OP_CONST: return d->imm;
+    case IR_OP_AND: return ir_is_const(e->f, d->arg[1], &k) ? k : all;
+    case IR_OP_SHR: return ir_is_const(e->f, d->arg[1], &k) && k < w ? all >> k : all;
+    case IR_OP_REMU: return ir_is_const(e->f, d->arg[1], &k) && k ? k - 1 : all;
+    case IR_OP_ZEXT:
+    case IR_OP_TRUNC: {
+        uint64_t m = w < ir_bits(ir_typeof(e->f, d->arg[0])) ? all : UINT64_MAX;
+        unsigned n = ir_bits(ir_typeof(e->f, d->arg[0]));
+        if (d->op == IR_OP_ZEXT)
+            m = (UINT64_C(1) << n) - 1;
+        const struct ir_ins *a = e->f->def[d->arg[0]];
+        if (a->op == IR_OP_AND && ir_is_const(e->f, a->arg[1], &k) && k < m)
+            m = k;
+        return m & all;
+    }
+    default: return all;
+    }
+}
+
 bool em_can_lower(const struct em *e, const struct ir_ins *i)
 {
     unsigned feat = e->cfg->features;
@@ -303,14 +338,8 @@ bool em_can_lower(const struct em *e, const struct ir_ins *i)
     case IR_OP_CLMULH: return t == IR_I64 && (feat & X64_F_PCLMUL);
     case IR_OP_SHL:
     case IR_OP_SHR:
-    case IR_OP_SAR: {
-        uint64_t k;
-        const struct ir_ins *d = e->f->def[i->arg[1]];
-        if (t != IR_I32 && t != IR_I64)
-            return false;
-        /* an unmasked variable count would need the format's "oversized" rule */
-        return d->op == IR_OP_CONST || (d->op == IR_OP_AND && ir_is_const(e->f, d->arg[1], &k) && k == ir_bits(t) - 1);
-    }
+    case IR_OP_SAR: /* an unbounded variable count would need the format's "oversized" rule */
+        return (t == IR_I32 || t == IR_I64) && (e->f->def[i->arg[1]]->op == IR_OP_CONST || most(e, i->arg[1]) < ir_bits(t));
     case IR_OP_ROTL:
     case IR_OP_ROTR: return t == IR_I32 || t == IR_I64;
     case IR_OP_LL:
@@ -321,20 +350,20 @@ bool em_can_lower(const struct em *e, const struct ir_ins *i)
     case IR_OP_FSUB:
     case IR_OP_FMUL:
     case IR_OP_FDIV:
-    case IR_OP_FSQRT: return i->imm == FP_DYN && !(i->aux & 1);
-    case IR_OP_FMA: return i->imm == FP_DYN && !(i->aux & 1) && (feat & X64_F_FMA);
+    case IR_OP_FSQRT: return i->imm != FP_RMM && !(i->aux & 1);
+    case IR_OP_FMA: return i->imm != FP_RMM && !(i->aux & 1) && (feat & X64_F_FMA);
     case IR_OP_FMINNUM:
     case IR_OP_FMAXNUM:
     case IR_OP_FMINIMUM:
     case IR_OP_FMAXIMUM: return !(i->aux & 1);
     case IR_OP_FCLASS: return t == IR_I64 || t == IR_I32;
-    case IR_OP_FCVT: return (i->imm == FP_DYN || t == IR_F64) && !(i->aux & 1);
+    case IR_OP_FCVT: return (i->imm != FP_RMM || t == IR_F64) && !(i->aux & 1);
     case IR_OP_S2F:
-    case IR_OP_U2F: return i->imm == FP_DYN || (src == IR_I32 && t == IR_F64);
+    case IR_OP_U2F: return i->imm != FP_RMM || (src == IR_I32 && t == IR_F64);
     case IR_OP_F2S:
         if (i->imm == FP_DYN || i->imm == FP_RTZ)
             return true;
-        return t == IR_I64 && i->imm != FP_RMM && (feat & X64_F_SSE41);
+        return i->imm != FP_RMM && (feat & X64_F_SSE41);
     case IR_OP_F2U: return i->imm == FP_RTZ;
     case IR_OP_FRINT:
     case IR_OP_FRINTX: return i->imm != FP_RMM && (feat & X64_F_SSE41);
@@ -359,7 +388,7 @@ static bool may_bail(const struct ir_ins *i)
     case IR_OP_F2S:
     case IR_OP_F2U:
     case IR_OP_FSETRM: return true;
-    default: return false;
+    default: return (ir_op_info[i->op].flags & IR_F_RM) && i->imm != FP_DYN; /* em_need_rm */
     }
 }
 
@@ -699,6 +728,7 @@ static bool init(struct em *e, struct arena *a, const struct host_config *cfg, s
     e->ncold = e->cap_reloc = e->cap_mark = 0;
     e->ended = e->overflow = false;
     e->store_since = true;
+    e->known_rm = FP_DYN;
     e->arena = a;
     e->cfg = cfg;
     e->f = f;

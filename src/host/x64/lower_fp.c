@@ -53,6 +53,7 @@ static void lower_arith(struct em *e, struct ir_ins *i)
     } rows[] = {{X64_ADDS_X_XM, X64_VADDS_X_X_XM}, {X64_SUBS_X_XM, X64_VSUBS_X_X_XM}, {X64_MULS_X_XM, X64_VMULS_X_X_XM}, {X64_DIVS_X_XM, X64_VDIVS_X_X_XM}};
     unsigned k = i->op - IR_OP_FADD;
     int size = em_size((enum ir_type)i->type), d;
+    em_need_rm(e, i->imm);
     struct opnd b = use_fp(e, i->arg[1]);
     if (e->cfg->features & X64_F_AVX) {
         int a = em_use_reg(e, i->arg[0]);
@@ -80,6 +81,7 @@ static void lower_arith(struct em *e, struct ir_ins *i)
 static void lower_sqrt(struct em *e, struct ir_ins *i)
 {
     int size = em_size((enum ir_type)i->type);
+    em_need_rm(e, i->imm);
     struct opnd a = use_fp(e, i->arg[0]);
     em_done(e, i->arg[0]);
     int d = em_dst(e, i, a.kind == OPND_REG ? a.reg : -1);
@@ -106,6 +108,7 @@ static void lower_fma(struct em *e, struct ir_ins *i)
     static const uint16_t r231[2][2] = {{X64_VFMADD231S_X_X_XM, X64_VFMSUB231S_X_X_XM}, {X64_VFNMADD231S_X_X_XM, X64_VFNMSUB231S_X_X_XM}};
     int size = em_size((enum ir_type)i->type);
     bool np = false, na = false;
+    em_need_rm(e, i->imm);
     uint32_t va = strip_neg(e, i->arg[0], &np), vb = strip_neg(e, i->arg[1], &np), vc = strip_neg(e, i->arg[2], &na);
     int a = em_use_reg(e, va), b = em_use_reg(e, vb), c = em_use_reg(e, vc);
     em_done(e, va);
@@ -210,6 +213,8 @@ static void lower_fcompare(struct em *e, struct ir_ins *i)
 static void lower_fcvt(struct em *e, struct ir_ins *i)
 {
     bool narrow = i->type == IR_F32;
+    if (narrow) /* widening is exact */
+        em_need_rm(e, i->imm);
     struct opnd a = use_fp(e, i->arg[0]);
     em_done(e, i->arg[0]);
     int d = em_dst(e, i, -1);
@@ -229,6 +234,8 @@ static void lower_from_int(struct em *e, struct ir_ins *i)
     enum ir_type from = ir_typeof(e->f, i->arg[0]);
     bool f32 = i->type == IR_F32;
     int size = em_size(from);
+    if (size == 8 || f32) /* 32 bits fit an f64 */
+        em_need_rm(e, i->imm);
     struct opnd a = em_use(e, i->arg[0], OPND_REG | OPND_MEM);
     if (i->op == IR_OP_U2F) {
         if (size == 4) { /* zero-extended it is a positive 64-bit integer */
@@ -279,8 +286,20 @@ static void lower_to_int(struct em *e, struct ir_ins *i)
     em_done(e, i->arg[0]);
     int d = em_temp(e);
     enum x64_row cvt = f32 ? X64_CVTSS2SI_R_XM : X64_CVTSD2SI_R_XM, cvtt = f32 ? X64_CVTTSS2SI_R_XM : X64_CVTTSD2SI_R_XM;
-    if (i->imm != FP_DYN && i->imm != FP_RTZ) { /* 64-bit only: see em_can_lower */
+    if (i->imm != FP_DYN && i->imm != FP_RTZ) {
         int t = em_temp_fp(e);
+        if (size == 4) { /* rounding must not raise inexact when the result will be invalid: magnitude below 2^31 - 1 only */
+            if (a.kind == OPND_MEM) {
+                mov_fp(e, t, a);
+                a = (struct opnd){.kind = OPND_REG, .reg = (int8_t)t};
+            }
+            int c = em_temp(e);
+            x64_rr(&e->b, X64_MOVD_RM_X, f32 ? 4 : 8, X(a.reg), d);
+            x64_rr(&e->b, X64_ADD_R_RM, f32 ? 4 : 8, d, d);
+            em_load_imm(e, c, f32 ? 0x4effffffu * 2 : UINT64_C(0x41dfffffffc00000) * 2);
+            x64_rr(&e->b, X64_CMP_R_RM, f32 ? 4 : 8, d, c);
+            em_bail_if(e, X64_AE);
+        }
         static const uint8_t mode[] = {[FP_RNE] = 0, [FP_RDN] = 1, [FP_RUP] = 2};
         if (a.kind == OPND_MEM)
             x64_rmi(&e->b, X64_ROUNDS_X_XM_IMM8, f32 ? 4 : 8, X(t), a.mem, mode[i->imm]);
