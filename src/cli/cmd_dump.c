@@ -13,6 +13,7 @@
 #include "cli/tool.h"
 #include "host/host.h"
 #include "opt/opt.h"
+#include "run/dump.h"
 
 static const char help[] =
     "usage: btv dump [OPTIONS] PROGRAM\n"
@@ -78,16 +79,6 @@ static enum btv_status lift(struct dump *d, uint64_t pc, struct guest_lift *g, s
 
 /* -- stages ------------------------------------------------------------------------------------------------ */
 
-/* "addr: text" of the guest instruction at pc. */
-static void print_guest(struct dump *d, uint64_t pc)
-{
-    size_t avail = 0;
-    const uint8_t *p = d->code->fetch(d->code->ctx, pc, &avail);
-    str_add(&d->out, "0x%llx: ", (unsigned long long)pc);
-    if (!p || !d->guest->disasm(&d->out, pc, p, avail))
-        str_adds(&d->out, "(no code)");
-}
-
 static void print_decode(struct dump *d, const struct ir_func *f)
 {
     for (const struct ir_ins *i = f->first->first; i; i = i->next) {
@@ -143,52 +134,6 @@ static void print_alloc(struct dump *d, const struct ir_func *f)
             column++;
         }
     str_adds(&d->out, column ? " and all not named here\n" : " all not named here\n");
-}
-
-static void print_reloc(struct dump *d, const struct host_code *c, uint32_t from, uint32_t to)
-{
-    for (unsigned k = 0; k < c->nreloc; k++) {
-        const struct host_reloc *r = &c->reloc[k];
-        if (r->offset < from || r->offset >= to)
-            continue;
-        if (r->kind == HOST_RELOC_LINK)
-            str_add(&d->out, "  ; link %u -> 0x%llx", r->index, (unsigned long long)c->link_pc[r->index]);
-        else if (r->kind == HOST_RELOC_CACHE)
-            str_add(&d->out, "  ; inline cache %u", r->index);
-        else
-            str_add(&d->out, "  ; stub %s", d->host->stub_name(r->index));
-    }
-}
-
-static void print_code(struct dump *d, const struct host_code *c, uint64_t pc)
-{
-    unsigned mark = 0;
-    for (uint32_t at = 0; at < c->len;) {
-        for (; mark < c->nmarks && c->mark[mark].offset <= at; mark++) {
-            str_adds(&d->out, "  ; ");
-            print_guest(d, pc + (uint64_t)(int64_t)(int32_t)c->mark[mark].pc_delta);
-            str_adds(&d->out, "\n");
-        }
-        if (at == c->hot_len)
-            str_adds(&d->out, "  ; -- cold --\n");
-        for (unsigned k = 0; k < c->nlinks; k++)
-            if (at >= c->hot_len && c->link_stub[k] == at)
-                str_add(&d->out, "  ; link %u, not linked yet: 0x%llx\n", k, (unsigned long long)c->link_pc[k]);
-        struct str line = STR_INIT;
-        struct str text = STR_INIT;
-        unsigned len = d->host->disasm(&text, c->bytes + at, c->len - at, at);
-        len = len ? len : 1;
-        str_add(&line, "  %5x  ", at);
-        for (unsigned k = 0; k < len && k < 11; k++)
-            str_add(&line, "%02x", c->bytes[at + k]);
-        str_pad(&line, 32);
-        str_add(&d->out, "%s%s", str_get(&line), str_get(&text));
-        print_reloc(d, c, at, at + len);
-        str_adds(&d->out, "\n");
-        at += len;
-        str_free(&line);
-        str_free(&text);
-    }
 }
 
 /* As the engine does: a block that does not fit is made again from half as many instructions. */
@@ -250,7 +195,7 @@ static enum btv_status dump_block(struct dump *d, uint64_t pc, uint64_t *next, s
     }
     if (d->stages & 1u << EMIT) {
         heading(d, EMIT, "");
-        print_code(d, &code, pc);
+        dump_code(&d->out, d->host, d->guest, d->code, &code, pc);
     }
     return st;
 }

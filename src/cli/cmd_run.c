@@ -5,6 +5,7 @@
  * which the auxiliary vector tells; with flag O the program comes as an open descriptor in AT_EXECFD.  Called by execve of a
  * guest, LINUX_EXEC_VARIABLE holds the program and the options, and argv is the guest's.
  */
+#include <ctype.h>
 #include <elf.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -126,16 +127,16 @@ static bool parse_number(const char *text, unsigned long long max, unsigned long
     return true;
 }
 
-/* "LO-HI": guest addresses, hexadecimal after 0x, LO < HI. */
-static bool parse_range(const char *text, uint64_t *lo, uint64_t *hi)
+/* "LO-HI": guest addresses, LO < HI.  base: as of strtoull. */
+static bool parse_range(const char *text, int base, uint64_t *lo, uint64_t *hi)
 {
     char *end;
-    if (text[0] < '0' || text[0] > '9')
+    if (!isxdigit((unsigned char)text[0]))
         return false;
-    *lo = strtoull(text, &end, 0);
-    if (*end != '-' || end[1] < '0' || end[1] > '9')
+    *lo = strtoull(text, &end, base);
+    if (*end != '-' || !isxdigit((unsigned char)end[1]))
         return false;
-    *hi = strtoull(end + 1, &end, 0);
+    *hi = strtoull(end + 1, &end, base);
     return !*end && *lo < *hi;
 }
 
@@ -161,7 +162,7 @@ static bool parse_chaos(struct engine_config *c, char *list)
         if (eq)
             *eq = '\0';
         if (eq && !strcmp(word, "jit")) {
-            if (!parse_range(eq + 1, &c->jit_lo, &c->jit_hi))
+            if (!parse_range(eq + 1, 0, &c->jit_lo, &c->jit_hi))
                 return false;
             continue;
         }
@@ -186,6 +187,40 @@ static bool parse_chaos(struct engine_config *c, char *list)
             return false;
     }
     return true;
+}
+
+static bool add_topic(uint32_t *topics, const char *word)
+{
+    for (unsigned i = 0; i < TRACE_TOPICS; i++)
+        if (!strcmp(word, trace_rows[i].name) || (word[0] == trace_rows[i].letter && !word[1])) {
+            *topics |= 1u << i;
+            return true;
+        }
+    return false;
+}
+
+/* TOPIC[,TOPIC...][:LO-HI], the addresses hexadecimal. */
+static bool parse_trace(struct trace_config *c, char *list)
+{
+    char *range = strchr(list, ':');
+    if (range) {
+        *range++ = '\0';
+        if (!parse_range(range, 16, &c->lo, &c->hi))
+            return false;
+    }
+    for (char *word; (word = strsep(&list, ",")) != NULL;)
+        if (!add_topic(&c->topics, word))
+            return false;
+    return true;
+}
+
+static void help_trace(void)
+{
+    puts("--trace=TOPIC[,TOPIC...][:LO-HI], topics by name or letter; LO-HI: hexadecimal guest addresses, for topics marked *\n");
+    for (unsigned i = 0; i < TRACE_TOPICS; i++) {
+        const struct trace_row *t = &trace_rows[i];
+        printf("  %c  %-7s%c %s\n", t->letter, t->name, t->ranged ? '*' : ' ', t->doc);
+    }
 }
 
 static bool set_root(struct run *r, const char *dir)
@@ -227,6 +262,22 @@ static int apply(struct run *r, enum option_id id, char *value)
         r->opt.strace_fd = open(value, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_APPEND, 0666);
         if (r->opt.strace_fd < 0) {
             cli_error(r->self, "--strace=%s: %m; name a file that can be written", value);
+            return CLI_USAGE;
+        }
+        return -1;
+    case OPT_TRACE:
+        if (!strcmp(value, "help")) {
+            help_trace();
+            return 0;
+        }
+        if (parse_trace(&r->opt.trace, value))
+            return -1;
+        cli_error(r->self, "--trace: bad argument; `%s --trace=help` lists the topics", r->self);
+        return CLI_USAGE;
+    case OPT_TRACEFILE:
+        r->opt.trace.fd = open(value, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_APPEND, 0666);
+        if (r->opt.trace.fd < 0) {
+            cli_error(r->self, "--trace-file=%s: %m; name a file that can be written", value);
             return CLI_USAGE;
         }
         return -1;
@@ -378,7 +429,7 @@ static int run(struct run *r, const char *path, char **argv)
 
 int cmd_run(int argc, char **argv)
 {
-    struct run r = {.self = "btv-run", .opt = {.strace_fd = STDERR_FILENO, .exec_fd = -1}};
+    struct run r = {.self = "btv-run", .opt = {.strace_fd = STDERR_FILENO, .trace = {.fd = STDERR_FILENO}, .exec_fd = -1}};
     struct btv_error err = {0};
     const char *path;
     char *storage;

@@ -145,6 +145,7 @@ int64_t linux_program_check(const struct linux_program *prog)
     N(cache, engine.cache_bytes) N(hot, engine.hot_threshold) N(interp, engine.interpret_only) N(check, engine.check_exec)     \
     N(nochain, engine.no_chain) N(insns, engine.max_insns) N(regs, engine.regs) N(flush, engine.flush_every)                   \
     N(jitlo, engine.jit_lo) N(jithi, engine.jit_hi)                                                                            \
+    N(trace, trace.topics) N(tracelo, trace.lo) N(tracehi, trace.hi) N(tracefd, trace.fd)                                      \
     N(avoid, engine.host_features) N(perf, engine.perf_map)
 
 static void put_text(struct str *s, const char *key, const char *value)
@@ -357,11 +358,15 @@ static int64_t start_self(struct linux_process *p, const struct linux_program *p
         goto out;
     if (r == 0) {
         linux_signal_exec_reset(p);
+        if (p->opt.trace.topics)
+            fcntl(p->opt.trace.fd, F_SETFD, 0);
         r = p->self_fd >= 0 ? host_exec(p->self_fd, "", argv, (uint64_t)(uintptr_t)env.v) : -ENOENT;
         if (!is_final(r))
             r = host_exec(AT_FDCWD, "/proc/self/exe", argv, (uint64_t)(uintptr_t)env.v);
         if (!is_final(r)) /* binfmt_misc may know what to do */
             r = host_exec(prog->fd, "", argv, (uint64_t)(uintptr_t)(env.v + 1));
+        if (p->opt.trace.topics)
+            fcntl(p->opt.trace.fd, F_SETFD, FD_CLOEXEC);
         linux_signal_exec_failed(p);
     }
     vector_free(&env);

@@ -60,8 +60,12 @@ int64_t linux_sys_ioctl(struct linux_thread *t, const uint64_t a[6])
         return interface_list(t, b);
     if (arg < mem_low(p->mem)) /* a number, or a pointer that the kernel refuses */
         return sys_wait(t, SYS_ioctl, b);
-    if (!_IOC_DIR(cmd) && !is_old_family(cmd >> 8))
-        return cmd >> 16 || (uint32_t)arg != arg ? -ENOTTY : sys_wait(t, SYS_ioctl, b);
+    if (!_IOC_DIR(cmd) && !is_old_family(cmd >> 8)) {
+        bool refuse = cmd >> 16 || (uint32_t)arg != arg;
+        if (refuse)
+            TRACE(sys, "ioctl 0x%x is unknown: ENOTTY; descriptor %d, argument 0x%llx", cmd, (int)a[0], (unsigned long long)arg);
+        return refuse ? -ENOTTY : sys_wait(t, SYS_ioctl, b);
+    }
     if (!sys_inside(p, arg, 1))
         b[2] = SYS_BAD_POINTER;
     else if (!sys_inside(p, arg, bytes) && _IOC_DIR(cmd))

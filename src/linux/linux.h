@@ -21,6 +21,7 @@
 
 #include "base/err.h"
 #include "base/str.h"
+#include "base/trace.h"
 #include "guest/guest.h"
 #include "mem/mem.h"
 #include "run/engine.h"
@@ -100,6 +101,7 @@ struct linux_options {
     const char *execfn;      /* AT_EXECFN if it is not the path: handed over by execve */
     int exec_fd;             /* the program, already open (fexecve, binfmt_misc's AT_EXECFD), or -1; linux_load takes it */
     bool keep_argv0;         /* AT_FLAGS has AT_FLAGS_PRESERVE_ARGV0: binfmt_misc's flag P */
+    struct trace_config trace; /* topics 0: none; fd as strace_fd */
     struct engine_config engine;
 };
 

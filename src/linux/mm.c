@@ -274,6 +274,8 @@ static int64_t map_locked(struct linux_process *p, uint64_t addr, uint64_t len, 
         munmap(mem_host(addr), len);
         return -ENOMEM;
     }
+    TRACE(mem, "map 0x%llx-0x%llx: protection %d, flags 0x%x, descriptor %d at 0x%llx%s", (unsigned long long)addr, (unsigned long long)(addr + len),
+          prot, (unsigned)flags, fd, (unsigned long long)off, code ? "; code was there" : "");
     if (code)
         engine_invalidate(p->engine, addr, addr + len);
     return (int64_t)addr;
@@ -329,6 +331,7 @@ int64_t mm_unmap(struct linux_process *p, uint64_t start, uint64_t end)
     uint64_t from, to, at = start;
     while (mm_next_piece(p, at, end, &from, &to)) {
         bool code = mm_has_code(p, from, to);
+        TRACE(mem, "unmap 0x%llx-0x%llx%s", (unsigned long long)from, (unsigned long long)to, code ? "; code was there" : "");
         if (code) {
             if (mem_clear(p->mem, from, to) != BTV_OK)
                 return -ENOMEM;
@@ -383,6 +386,7 @@ int64_t linux_sys_brk(struct linux_thread *t, const uint64_t a[6])
     }
 out:
     want = p->brk;
+    TRACE(mem, "brk 0x%llx: 0x%llx", (unsigned long long)a[0], (unsigned long long)want);
     pthread_mutex_unlock(&p->mm_lock);
     return (int64_t)want;
 }

@@ -67,6 +67,7 @@ static int64_t protect(struct linux_process *p, uint64_t start, uint64_t len, ui
     pthread_mutex_lock(&p->mm_lock);
     int64_t r = 0;
     struct mem_region reg;
+    TRACE(mem, "protect 0x%llx-0x%llx: %llu", (unsigned long long)start, (unsigned long long)end, (unsigned long long)prot);
     if (prot & grows) {
         bool found = mem_find(p->mem, start, &reg) && !(reg.flags & MEM_HOST) && reg.start < end;
         if (!found)
@@ -206,6 +207,8 @@ int64_t linux_sys_mremap(struct linux_thread *t, const uint64_t a[6])
         else if (!q.old_len && !(q.flags & MREMAP_MAYMOVE))
             r = -EINVAL;
     }
+    TRACE(mem, "remap 0x%llx-0x%llx, now %llu bytes: 0x%llx", (unsigned long long)q.old, (unsigned long long)(q.old + q.old_len),
+          (unsigned long long)q.new_len, (unsigned long long)r);
     pthread_mutex_unlock(&p->mm_lock);
     return r;
 }
@@ -239,6 +242,7 @@ int64_t linux_sys_madvise(struct linux_thread *t, const uint64_t a[6])
     for (uint64_t at = start; mm_next_piece(p, at, end, &from, &to); at = to) {
         holes = holes || from != at;
         r = linux_host_syscall(SYS_madvise, from, to - from, a[2], 0, 0, 0);
+        TRACE(mem, "advise 0x%llx-0x%llx: %d", (unsigned long long)from, (unsigned long long)to, advice);
         if (changes_bytes(advice) && mm_has_code(p, from, to))
             engine_invalidate(p->engine, from, to);
         holes = holes || r == -ENOMEM;

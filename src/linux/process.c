@@ -85,6 +85,18 @@ const struct linux_abi *linux_abi_for(const struct guest_isa *g)
     return NULL;
 }
 
+/* The lines go where they went at the start, whatever the guest makes of its standard error. */
+static void start_trace(struct trace_config *c)
+{
+    if (!c->topics)
+        return;
+    if (c->fd <= STDERR_FILENO)
+        c->fd = dup(c->fd);
+    c->fd = linux_private_fd(c->fd);
+    fcntl(c->fd, F_SETFD, FD_CLOEXEC);
+    trace_start(c);
+}
+
 static enum btv_status process_new(const struct linux_options *opt, const struct guest_isa *guest, struct linux_process **out, struct btv_error *err)
 {
     struct linux_process *p = calloc(1, sizeof *p);
@@ -101,6 +113,7 @@ static enum btv_status process_new(const struct linux_options *opt, const struct
     p->self_fd = linux_private_fd(open("/proc/self/exe", O_PATH | O_CLOEXEC));
     if (opt->strace && opt->strace_fd > STDERR_FILENO)
         p->opt.strace_fd = linux_private_fd(opt->strace_fd);
+    start_trace(&p->opt.trace);
     enum btv_status st = linux_mm_init(p, err);
     p->opt.engine.private_fd = move_high;
     if (st == BTV_OK)

@@ -154,6 +154,7 @@ int64_t linux_sys_rt_sigreturn(struct linux_thread *t, const uint64_t a[6])
     (void)a;
     linux_signal_no_restart(t);
     if (t->proc->abi->pop_frame(t, &mask)) {
+        TRACE(signal, "handler returned to pc 0x%llx", (unsigned long long)t->cpu->slot[t->proc->abi->slot_pc]);
         linux_signal_set_mask(t, mask);
     } else {
         siginfo_t info = {.si_signo = SIGSEGV, .si_code = SI_KERNEL};

@@ -172,8 +172,10 @@ static void host_handler(int sig, siginfo_t *info, void *context)
     int saved_errno = errno;
 
     if ((bit & SYNC_SIGNALS) && info->si_code > 0) {
-        bool ours = (linux_copy_fixup && linux_copy_fixup(uc)) || (t && t->et && engine_host_fault(t->et, sig, info, uc));
-        if (!ours)
+        bool copy = linux_copy_fixup && linux_copy_fixup(uc);
+        if (copy)
+            TRACE(fault, "signal %d at address %p: a system call's argument", sig, info->si_addr);
+        if (!copy && !(t && t->et && engine_host_fault(t->et, sig, info, uc)))
             crash(t, sig, info, uc);
         errno = saved_errno;
         return;
@@ -186,6 +188,7 @@ static void host_handler(int sig, siginfo_t *info, void *context)
         errno = saved_errno;
         return;
     }
+    TRACE(signal, "%d queued: code %d%s", sig, info->si_code, atomic_load(&t->queued) & bit ? ", one is already waiting" : "");
     if (!(atomic_load(&t->queued) & bit)) {
         h->info[sig] = *info;
         atomic_fetch_or(&t->queued, bit);
@@ -345,6 +348,7 @@ static void restart_call(struct linux_thread *t)
     t->cpu->slot[abi->slot_ret] = h->call_arg0;
     t->cpu->slot[abi->slot_nr] = h->call_nr;
     t->cpu->slot[abi->slot_pc] -= abi->syscall_bytes;
+    TRACE(signal, "system call %llu restarts", (unsigned long long)h->call_nr);
 }
 
 /* The internal error code that the call just made ended with, or 0. */
@@ -375,6 +379,8 @@ static void resolve_restart(struct linux_thread *t, bool handler_runs, uint64_t 
 static void deliver_one(struct linux_thread *t, int sig, const siginfo_t *info)
 {
     struct linux_sigaction sa = take_action(t->proc, sig);
+    TRACE(signal, "%d delivered: handler 0x%llx, flags 0x%llx, pc 0x%llx", sig, (unsigned long long)sa.handler, (unsigned long long)sa.flags,
+          (unsigned long long)t->cpu->slot[t->proc->abi->slot_pc]);
     if (sa.handler == (uint64_t)(uintptr_t)SIG_IGN)
         return;
     if (sa.handler == (uint64_t)(uintptr_t)SIG_DFL) {
@@ -384,7 +390,9 @@ static void deliver_one(struct linux_thread *t, int sig, const siginfo_t *info)
     resolve_restart(t, true, sa.flags);
     uint64_t old = t->restore_mask ? t->saved_mask : t->sigmask;
     t->restore_mask = false;
-    if (!t->proc->abi->push_frame(t, sig, info, &sa, old)) {
+    bool pushed = t->proc->abi->push_frame(t, sig, info, &sa, old);
+    TRACE(signal, "%d: frame at 0x%llx%s", sig, (unsigned long long)t->cpu->slot[t->proc->abi->slot_sp], pushed ? "" : " cannot be written");
+    if (!pushed) {
         if (sig == SIGSEGV) /* no stack for the very handler that should deal with it */
             linux_die_by_signal(SIGSEGV);
         siginfo_t segv = {.si_signo = SIGSEGV, .si_code = SI_KERNEL};
@@ -506,6 +514,8 @@ void linux_trap(struct linux_thread *t)
         break;
     }
     info.si_addr = mem_host(addr);
+    TRACE(fault, "guest exception %u at pc 0x%llx, value 0x%llx: signal %d, code %d", trap->kind, (unsigned long long)pc,
+          (unsigned long long)trap->value, info.si_signo, info.si_code);
     linux_force_signal(t, &info);
     linux_signal_deliver(t);
 }

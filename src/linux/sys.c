@@ -354,8 +354,10 @@ static int64_t interrupted(const struct sys_row *row, const uint64_t a[6], int64
 
 static int64_t call(struct linux_thread *t, const struct sys_row *row, const uint64_t args[6])
 {
-    if (row->flags & SYS_REFUSE)
+    if (row->flags & SYS_REFUSE) {
+        TRACE(sys, "%s refused: %s", row->name, strerrorname_np(row->refuse));
         return -row->refuse;
+    }
     uint64_t a[6];
     memcpy(a, args, sizeof a);
     int64_t ret = check_args(t, row, a);
@@ -394,8 +396,11 @@ void linux_syscall(struct linux_thread *t)
     int64_t ret = -ENOSYS;
     if (BTV_LIKELY(row != NULL))
         ret = call(t, row, a);
-    else if (!abi->syscall || !abi->syscall(t, nr, a, &ret))
+    else if (!abi->syscall || !abi->syscall(t, nr, a, &ret)) {
         ret = -ENOSYS;
+        TRACE(sys, "number %llu is unknown: ENOSYS; arguments 0x%llx 0x%llx 0x%llx", (unsigned long long)nr, (unsigned long long)a[0],
+              (unsigned long long)a[1], (unsigned long long)a[2]);
+    }
 
     if (wants_restart(ret)) {
         t->restart_nr = nr;

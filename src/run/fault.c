@@ -42,8 +42,10 @@ bool engine_host_fault(struct engine_thread *t, int sig, const siginfo_t *info, 
     if (sig != SIGSEGV && sig != SIGBUS)
         return false;
     if (engine_in_code(e, uc)) {
-        if (e->host->return_stack_fault(&t->cpu, uc, addr))
+        if (e->host->return_stack_fault(&t->cpu, uc, addr)) {
+            TRACE(fault, "the shadow return stack is full: emptied");
             return true;
+        }
         uint64_t pc = e->host->context_pc(uc);
         struct block *b = cache_block_of(e, pc);
         if (!b || in_stubs(e, pc))
@@ -51,12 +53,16 @@ bool engine_host_fault(struct engine_thread *t, int sig, const siginfo_t *info, 
         e->host->save_context(&e->hcfg, &t->cpu, uc);
         t->cpu.trap = trap_of(sig, info);
         t->cpu.exit_value = cache_guest_pc(b, pc);
+        TRACE(fault, "signal %d at address 0x%llx: guest pc 0x%llx in the block 0x%llx", sig, (unsigned long long)addr,
+              (unsigned long long)t->cpu.exit_value, (unsigned long long)b->pc);
         e->host->context_set_pc(uc, (uint64_t)(uintptr_t)(e->code + e->stubs.fault));
         return true;
     }
     if (t->interpreting) {
         t->cpu.trap = trap_of(sig, info);
         landing_thread = t;
+        TRACE(fault, "signal %d at address 0x%llx: guest pc 0x%llx, interpreted", sig, (unsigned long long)addr,
+              (unsigned long long)t->cpu.slot[e->guest->slot_pc]);
         e->host->context_set_pc(uc, (uint64_t)(uintptr_t)land);
         return true;
     }

@@ -30,6 +30,21 @@ static bool may_translate(const struct engine_config *c, uint64_t pc)
     return BTV_LIKELY(!c->jit_hi) || (pc >= c->jit_lo && pc < c->jit_hi);
 }
 
+/* One instruction at a time, each announced.  Stops where the interpreter would, or a little later: after short branches. */
+static void step_traced(struct engine_thread *t, unsigned max_insns, struct ir_exit *out, unsigned *done)
+{
+    const struct guest_isa *guest = t->engine->guest;
+    uint64_t pc;
+    unsigned n;
+    do {
+        pc = *pc_slot(t);
+        if (trace_at(TRACE_interp, pc))
+            trace_interpreted(t, pc);
+        guest->step(&t->cpu, &t->fetch, NULL, 1, out, &n);
+        *done += n;
+    } while (n && out->kind == IR_EXIT_GOTO && *done < max_insns && *pc_slot(t) - pc - 1 < guest->insn_max_bytes);
+}
+
 bool run_interpret(struct engine_thread *t, unsigned max_insns, enum engine_stop *stop)
 {
     struct ir_exit out;
@@ -38,7 +53,10 @@ bool run_interpret(struct engine_thread *t, unsigned max_insns, enum engine_stop
     if (alone)
         pthread_mutex_lock(&t->engine->check_lock);
     t->interpreting = true;
-    t->engine->guest->step(&t->cpu, &t->fetch, NULL, max_insns, &out, &done);
+    if (trace_on(TRACE_interp))
+        step_traced(t, max_insns, &out, &done);
+    else
+        t->engine->guest->step(&t->cpu, &t->fetch, NULL, max_insns, &out, &done);
     t->interpreting = false;
     if (alone)
         pthread_mutex_unlock(&t->engine->check_lock);
@@ -130,6 +148,8 @@ static bool run_block(struct engine_thread *t, struct block *b, enum engine_stop
         *stop = ENGINE_ERROR;
         return false;
     }
+    if (trace_on(TRACE_exit))
+        trace_left(t, b->pc, k);
     switch (k) {
     case HOST_EXIT_LINK: follow_link(t); return true;
     case HOST_EXIT_INDIRECT:
