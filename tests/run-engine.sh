@@ -46,7 +46,7 @@ for src in "$@"; do
         else
             failed=$((failed + 1))
             echo "$name ($mode): status $status"
-            tail -n 12 "$out/log"
+            tail -n 4 "$out/log"
         fi
     done
 done
