@@ -1,5 +1,5 @@
 /*
- * The x86-64 emitter: shared between emit.c (driver, exits), alloc.c (where values are), lower_int.c, lower_mem.c
+ * The x86-64 emitter: shared between emit.c (driver, exits), plan.c (decisions), alloc.c (where values are), lower_int.c, lower_mem.c
  * and lower_fp.c (what ops become).
  *
  * Register convention of emitted code:
@@ -122,6 +122,13 @@ struct opnd {
     int64_t imm;
 };
 
+/* ir_ins.flags while emitting */
+enum { INS_DEAD = 1 /* a PUT that nobody can see */, INS_BAIL = 2 /* a MARK whose instruction is interpreted */ };
+
+/* -- plan.c -- */
+void em_plan(struct em *e, struct ir_block *b);
+bool em_can_lower(const struct em *e, const struct ir_ins *i);
+
 /* -- alloc.c -- */
 static inline uint32_t em_rep(const struct em *e, uint32_t v)
 {
@@ -184,8 +191,7 @@ void em_need_rm(struct em *e, uint64_t rm);
 void em_rip(struct em *e, enum x64_row row, int size, int reg, enum em_stub s);
 unsigned em_new_link(struct em *e, uint64_t pc);
 
-/* -- lower_*.c: false when this op cannot be emitted here (the instruction then bails) -- */
-bool em_can_lower(const struct em *e, const struct ir_ins *i);
+/* -- lower_*.c -- */
 void em_lower_int(struct em *e, struct ir_ins *i);
 void em_lower_mem(struct em *e, struct ir_ins *i);
 void em_lower_fp(struct em *e, struct ir_ins *i);
