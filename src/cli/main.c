@@ -2,9 +2,11 @@
  * btv: the tool.  Its first argument names a command of cmd.def.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli/cli.h"
+#include "linux/loader.h"
 
 static const struct {
     const char *name, *arguments, *text;
@@ -26,6 +28,8 @@ static void overview(void)
 int main(int argc, char **argv)
 {
     const char *name = argc > 1 ? argv[1] : "";
+    if (getenv(LINUX_EXEC_VARIABLE)) /* a guest of `btv run` executes a program: argv is the guest's */
+        return cmd_run(argc, argv);
     if (!strcmp(name, "--version")) {
         puts("btv " BTV_VERSION_TEXT);
         return 0;

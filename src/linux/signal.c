@@ -144,13 +144,12 @@ void linux_die_by_signal(int sig)
 static BTV_NORETURN void crash(struct linux_thread *t, int sig, const siginfo_t *info, const ucontext_t *uc)
 {
     struct str s = STR_INIT;
-    (void)uc;
     linux_signal_block_all();
     host_action(SIGSEGV, (uint64_t)(uintptr_t)SIG_DFL, 0); /* describing may fault again */
     set_host_mask(~LINUX_SIGBIT(SIGSEGV));
     str_add(&s, "btv: internal error: host signal %d, code %d, address %p: ", sig, info->si_code, info->si_addr);
     if (t && t->et)
-        engine_describe(t->et, &s);
+        engine_describe(t->et, uc, &s);
     str_adds(&s, "\n");
     if (write(2, str_get(&s), s.len) < 0)
         s.failed = true; /* nothing left to do about it */

@@ -126,7 +126,7 @@ static BTV_COLD void engine_failed(struct linux_thread *t)
     struct str s = STR_INIT;
     const struct btv_error *err = engine_error(t->et);
     str_add(&s, "%s: ", err ? err->text : "engine failed");
-    engine_describe(t->et, &s);
+    engine_describe(t->et, NULL, &s);
     report("internal error: ", &s);
     linux_exit_group(t->proc, EXIT_BTV_FAILED);
 }

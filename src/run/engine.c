@@ -230,15 +230,47 @@ void engine_fork_child(struct engine *e, struct engine_thread *t)
     memset(&t->stats, 0, sizeof t->stats);
 }
 
-void engine_describe(struct engine_thread *t, struct str *s)
+/* The guest bytes a block starts with, from its own copy: memory may have changed, and the program may lie anywhere. */
+static const uint8_t *block_bytes(const struct block *b, size_t *n)
+{
+    const uint8_t *copy = b->copy;
+    for (unsigned i = 0; i < b->nranges; i++) {
+        const struct guest_range *r = &b->range[i];
+        if (b->pc >= r->start && b->pc < r->end) {
+            *n = (size_t)(r->end - b->pc);
+            return copy + (b->pc - r->start);
+        }
+        copy += r->end - r->start;
+    }
+    return NULL;
+}
+
+void engine_describe(struct engine_thread *t, const void *uc, struct str *s)
 {
     struct engine *e = t->engine;
-    uint64_t pc = t->cpu.slot[e->guest->slot_pc];
-    struct block *b = cache_find(e, pc);
-    str_add(s, "guest pc 0x%llx, tier %s", (unsigned long long)pc, t->interpreting ? "interpreter" : "baseline");
-    if (b)
-        str_add(s, ", block of %u instructions", b->insns);
-    str_add(s, "; see: btv dump PROGRAM --at 0x%llx --stage all", (unsigned long long)pc);
+    uint64_t pc = t->cpu.slot[e->guest->slot_pc], host_pc = uc ? e->host->context_pc(uc) : 0;
+    const struct block *b = uc ? cache_block_of(e, host_pc) : NULL;
+    const uint8_t *bytes = NULL;
+    size_t n = 0;
+    if (b) { /* slot pc is where the thread entered code, perhaps many blocks ago */
+        pc = cache_guest_pc(b, host_pc);
+        str_add(s, "guest pc 0x%llx, tier baseline, block 0x%llx of %u instructions, host offset 0x%llx", (unsigned long long)pc, (unsigned long long)b->pc,
+                b->insns, (unsigned long long)(host_pc - (uint64_t)(uintptr_t)b->code));
+        pc = b->pc;
+        bytes = block_bytes(b, &n);
+    } else {
+        const char *where = t->interpreting ? "tier interpreter" : uc && engine_in_code(e, uc) ? "in a stub" : "not in guest code";
+        str_add(s, "guest pc 0x%llx, %s", (unsigned long long)pc, where);
+        if (pc >= t->win_start && pc < t->win_end) { /* fetched lately */
+            bytes = mem_host(pc);
+            n = t->win_end - pc < e->guest->insn_max_bytes ? (size_t)(t->win_end - pc) : e->guest->insn_max_bytes;
+        }
+    }
+    if (!bytes)
+        return;
+    str_add(s, "; see: btv dump --guest %s --at 0x%llx --hex ", e->guest->name, (unsigned long long)pc);
+    for (size_t i = 0; i < n; i++)
+        str_add(s, "%02x", bytes[i]);
 }
 
 void engine_print_stats(const struct engine *e, struct str *s)

@@ -65,8 +65,8 @@ bool engine_host_fault(struct engine_thread *t, int sig, const siginfo_t *info, 
 
 /* Is the host pc of *uc in emitted code?  For reports. */
 bool engine_in_code(const struct engine *e, const void *uc);
-/* One line for crash reports: guest pc, block, tier, command that shows the block. */
-void engine_describe(struct engine_thread *t, struct str *s);
+/* One line for crash reports: guest pc, block, tier, command that shows the block.  uc: of the signal, or NULL.  Takes no lock. */
+void engine_describe(struct engine_thread *t, const void *uc, struct str *s);
 
 /* Guest bytes [start, end) may have changed or lost their execute permission. */
 void engine_invalidate(struct engine *e, uint64_t start, uint64_t end);
