@@ -94,8 +94,8 @@ static void wait_resumed(struct engine *e)
 /* What other threads or signal handlers asked for.  True: return to the personality. */
 static bool handle_pending(struct engine_thread *t)
 {
+    t->cpu.jumps = t->jumps; /* first: a request from now on points it away again (request() sets pending before jumps) */
     uint32_t p = atomic_exchange(&t->cpu.pending, 0);
-    t->cpu.jumps = t->jumps;
     if (p & PENDING_STOP)
         wait_resumed(t->engine);
     return p & PENDING_PERSONALITY;
