@@ -154,6 +154,7 @@ static bool run_block(struct engine_thread *t, struct block *b, enum engine_stop
     case HOST_EXIT_LINK: follow_link(t); return true;
     case HOST_EXIT_INDIRECT:
         t->stats.exit_indirect++;
+        t->cpu.jumps = t->jumps; /* if a request pointed it away, `pending` is set and the loop sees it next */
         *pc_slot(t) = t->cpu.exit_value;
         if (t->cpu.return_sp > t->cpu.return_base) /* a jump to CPU_NO_PC popped the bottom */
             t->cpu.return_sp = t->cpu.return_base;
