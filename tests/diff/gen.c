@@ -48,7 +48,6 @@ static const struct { const char *name, *why; } excluded[] = {
     {"zacas", "not in QEMU 7.2"},
     {"zawrs", "not in QEMU 7.2"},
     {"zfa", "not in QEMU 7.2"},
-    {"zfhmin", "off in QEMU's default CPU"},
     {"zca", "empty"},
     {"zcb", "not in QEMU 7.2"},
     {"zicboz", "not in QEMU 7.2"},

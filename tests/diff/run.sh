@@ -2,7 +2,8 @@
 # run.sh [COUNT [SEED [NAME,...]]] - COUNT random guest sequences (default 100000) through two emulators, final states compared.
 #
 #   EMU  the emulator under test, a command           default $BUILD/btv-run
-#   REF  the one it is compared with, a command       default qemu-riscv64 (an independent one)
+#   REF  the one it is compared with, a command       default qemu-riscv64 (an independent one), with the extensions that
+#                                                     QEMU 7.2 knows but leaves off
 #
 # REF="build/btv-run --tier=interp" compares our tiers with each other and needs nothing else; it also judges the rows
 # that the reference lacks when NAME lists their extensions.  A difference is shrunk and printed as a listing with
@@ -12,7 +13,7 @@ set -u
 here=$(cd "$(dirname "$0")" && pwd)
 top=$here/../..
 count=${1:-100000} seed=${2:-$((RANDOM << 15 | RANDOM))} only=${3:-}
-emu=${EMU:-${BUILD:-$top/build}/btv-run} ref=${REF:-qemu-riscv64}
+emu=${EMU:-${BUILD:-$top/build}/btv-run} ref=${REF:-qemu-riscv64 -cpu rv64,Zfh=on,zbkb=on,zbkc=on,zbkx=on,zknd=on,zkne=on,zknh=on,zksed=on,zksh=on}
 batch=10000
 
 for tool in ${emu%% *} ${ref%% *} riscv64-linux-gnu-gcc; do
