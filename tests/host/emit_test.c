@@ -194,6 +194,8 @@ static void one(struct gen *g)
         if (rnd(2) && (lt == IR_I8 || lt == IR_I16 || lt == IR_I32)) {
             g->v[g->n++] = v;
             v = ir_emit(f, rnd(2) ? IR_OP_SEXT : IR_OP_ZEXT, IR_I64, v, 0, 0, 0, 0);
+        } else if (rnd(4) == 0 && (lt == IR_I32 || lt == IR_I64)) {
+            v = ir_emit(f, IR_OP_BSWAP, lt, v, 0, 0, 0, 0);
         }
         break;
     }
@@ -373,7 +375,7 @@ int main(int argc, char **argv)
     }
     static const struct {
         unsigned pins, avoid;
-    } setups[] = {{0, 0}, {2, 0}, {0, X64_F_BMI1 | X64_F_BMI2 | X64_F_LZCNT | X64_F_AVX | X64_F_AVX2 | X64_F_FMA | X64_F_POPCNT | X64_F_SSE41}};
+    } setups[] = {{0, 0}, {2, 0}, {0, X64_F_BMI1 | X64_F_BMI2 | X64_F_LZCNT | X64_F_AVX | X64_F_AVX2 | X64_F_FMA | X64_F_POPCNT | X64_F_SSE41 | X64_F_MOVBE}};
     for (unsigned s = 0; s < ARRAY_LEN(setups); s++) {
         init_code(setups[s].pins, setups[s].avoid);
         for (unsigned long n = 0; n < count; n++)

@@ -61,6 +61,7 @@ enum val_kind {
 enum val_flag {
     VAL_ZX = 1,      /* the register's bits above the type are zero */
     VAL_SEXT = 2,    /* a LOAD that sign-extends at once */
+    VAL_SWAP = 4,    /* a LOAD that reverses the bytes at once */
 };
 
 struct val {

@@ -45,6 +45,11 @@ static void lower_load(struct em *e, struct ir_ins *i)
     bool sx = e->val[i->dst].flags & VAL_SEXT;
     int d = em_dst(e, i, m.base >= 0 && m.base < EM_XMM ? m.base : -1);
     unsigned flags = 0;
+    if (e->val[i->dst].flags & VAL_SWAP) {
+        x64_rm(&e->b, X64_MOVBE_R_M, em_size((enum ir_type)i->type), d, m);
+        em_def(e, i, d, i->type == IR_I32 ? VAL_ZX : 0);
+        return;
+    }
     switch ((enum ir_type)i->type) {
     case IR_I8:
         x64_rm(&e->b, sx ? X64_MOVSX_R_RM8 : X64_MOVZX_R_RM8, sx ? 8 : 4, d, m);

@@ -82,6 +82,14 @@ static void plan_value(struct em *e, struct ir_ins *i)
             return;
         }
         break;
+    case IR_OP_BSWAP:
+        if (src->op == IR_OP_LOAD && src->uses == 1 && src->type == i->type && (i->type == IR_I32 || i->type == IR_I64) &&
+            (e->cfg->features & X64_F_MOVBE)) {
+            e->val[i->arg[0]].flags |= VAL_SWAP;
+            make_alias(e, i);
+            return;
+        }
+        break;
     case IR_OP_ADD:
         if (v->addr_uses && v->addr_uses == v->uses && !(v->flags & (PLAN_FMA | PLAN_COUNT)) && is_address_add(e, i)) {
             v->kind = VAL_FOLD;
@@ -370,5 +378,5 @@ void em_plan(struct em *e, struct ir_block *b)
             e->val[i->arg[k]].uses++;
     }
     for (uint32_t v = 1; v < e->f->nvals; v++)
-        e->val[v].flags &= VAL_SEXT | VAL_ZX;
+        e->val[v].flags &= VAL_SEXT | VAL_SWAP | VAL_ZX;
 }
