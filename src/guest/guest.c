@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+struct guest_hostcall guest_hostcall;
+
 const struct guest_isa *const guest_all[] = {&guest_riscv64, NULL};
 
 const struct guest_isa *guest_by_name(const char *name)

@@ -51,6 +51,14 @@ struct guest_helper {
     guest_helper_fn *fn;
 };
 
+/* An instruction that only code mapped by the personality (its vDSO) may use: legal at pc in [lo, hi) alone.  What it looks like
+ * and which registers it changes is in the guest's system.c.  Set before the first thread runs; fn does not fault. */
+struct guest_hostcall {
+    uint64_t lo, hi;
+    guest_helper_fn *fn; /* a: the instruction's function number; b, c: 0 */
+};
+extern struct guest_hostcall guest_hostcall;
+
 struct guest_isa {
     const char *name;        /* "riscv64" */
     uint16_t elf_machine;    /* e_machine */

@@ -77,8 +77,8 @@ struct linux_abi {
     unsigned syscall_bytes;  /* length of the system-call instruction: restarting means pc - syscall_bytes */
     /* ISA-specific system calls (flush_icache, hwprobe, ...): false if nr is not one. */
     bool (*syscall)(struct linux_thread *t, uint64_t nr, const uint64_t a[6], int64_t *ret);
-    /* An instruction at pc that only the vDSO may use: executes it, or false. NULL: there are none. */
-    bool (*emulate)(struct linux_thread *t);
+    /* Behind the instruction that only the vDSO may use (struct guest_hostcall); NULL: there is none. */
+    guest_helper_fn *hostcall;
     /* elf core notes, ptrace layouts: later */
 };
 extern const struct linux_abi linux_abi_riscv64;

@@ -173,6 +173,8 @@ static enum btv_status map_vdso(struct linux_process *p, struct btv_error *err)
     if (mprotect(mem_host(at), len, PROT_READ))
         return err_host(err, errno, "vdso: cannot protect it");
     p->vdso_addr = at;
+    if (p->abi->hostcall)
+        guest_hostcall = (struct guest_hostcall){at, at + len, p->abi->hostcall};
     return mem_set(p->mem, at, at + len, MEM_R | MEM_X, MEM_VDSO);
 }
 

@@ -506,8 +506,6 @@ void linux_trap(struct linux_thread *t)
         break;
     case IR_TRAP_NONE:
     case IR_TRAP_ILLEGAL:
-        if (t->proc->abi->emulate && t->proc->abi->emulate(t))
-            return;
         info.si_signo = SIGILL;
         info.si_code = ILL_ILLOPC;
         break;

@@ -548,7 +548,7 @@ static inline __attribute__((always_inline)) void step_any(struct cpu *cpu, cons
         }
         if (BTV_LIKELY(avail >= 4))
             memcpy(&raw, p, 4);
-        if (BTV_UNLIKELY(!rv_decode(raw, &insn)))
+        if (BTV_UNLIKELY(!rv_decode(raw, &insn)) && !exec_hostcall(cpu, &insn, pc))
             RAISE(IR_TRAP_ILLEGAL, insn.raw);
         next = pc + insn.len;
         switch ((enum rv_op)insn.op) {

@@ -351,7 +351,10 @@ static void lift_one(struct lift *c)
         break;
 #include "isa/riscv/exts.def"
     case RV_undefined:
-    case RV_OP_COUNT: lift_trap(c, IR_TRAP_ILLEGAL, in->raw); break;
+    case RV_OP_COUNT:
+        if (!lift_hostcall(c))
+            lift_trap(c, IR_TRAP_ILLEGAL, in->raw);
+        break;
     }
 }
 

@@ -51,7 +51,7 @@ enum rv_csr_kind { RV_CSR_WRITE, RV_CSR_SET, RV_CSR_CLEAR };
 bool rv_csr_allowed(unsigned number, bool write);
 
 /* Numbers of IR CALL. */
-enum rv_helper { RV_HELPER_COUNTER, RV_HELPER_AMOCAS_Q, RV_HELPER_COUNT };
+enum rv_helper { RV_HELPER_COUNTER, RV_HELPER_AMOCAS_Q, RV_HELPER_HOSTCALL, RV_HELPER_COUNT };
 extern const struct guest_helper rv_helpers[RV_HELPER_COUNT];
 
 /* Memory order of an atomic from its aq and rl bits. */
@@ -85,6 +85,8 @@ void lift_trap(struct lift *c, enum ir_trap kind, uint64_t value);
 void lift_csr(struct lift *c, enum rv_csr_kind kind, unsigned rd, ir_val v, bool write);
 void lift_cbo_zero(struct lift *c);
 void lift_amocas_q(struct lift *c);
+/* An encoding without a row: true if it is the host call and stands where that is legal. */
+bool lift_hostcall(struct lift *c);
 
 /* -- executing --------------------------------------------------------------------------------------------- */
 
@@ -99,6 +101,7 @@ bool rv_mem_store(const struct rv_memory *m, uint64_t addr, unsigned bytes, uint
 bool exec_csr(struct cpu *cpu, const struct insn *in, enum rv_csr_kind kind, uint64_t v, bool write, uint64_t *old, struct cpu_trap *trap);
 bool exec_cbo_zero(struct cpu *cpu, const struct insn *in, const struct rv_memory *m);
 bool exec_amocas_q(struct cpu *cpu, const struct insn *in, const struct rv_memory *m);
+bool exec_hostcall(struct cpu *cpu, const struct insn *in, uint64_t pc);
 
 /* -- the parts of guest_riscv64 ---------------------------------------------------------------------------- */
 enum btv_status rv_lift(struct guest_lift *g, struct ir_func *f);

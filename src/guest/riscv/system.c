@@ -187,7 +187,42 @@ void lift_amocas_q(struct lift *c)
         c->slot[RV_SLOT_x + in->rd] = c->slot[RV_SLOT_x + in->rd + 1] = 0;
 }
 
+/* -- the host call ----------------------------------------------------------------------------------------- */
+
+/*
+ *  31       20 19   15 14 12 11    7 6      0
+ * | function  | 00000 | 000 | 01010 | 0001011 |      custom-0: a0 = result; changes a2 and a3, too
+ */
+enum { HOSTCALL_BITS = 0x0000050b, HOSTCALL_MASK = 0x000fffff, HOSTCALL_SHIFT = 20, REG_A0 = 10, REG_A2 = 12, REG_A3 = 13 };
+
+static bool is_hostcall(uint32_t raw, uint64_t pc)
+{
+    return (raw & HOSTCALL_MASK) == HOSTCALL_BITS && pc >= guest_hostcall.lo && pc < guest_hostcall.hi;
+}
+
+static bool help_hostcall(struct cpu *cpu, uint64_t function, uint64_t b, uint64_t c, uint64_t *out)
+{
+    return guest_hostcall.fn(cpu, function, b, c, out);
+}
+
+bool exec_hostcall(struct cpu *cpu, const struct insn *in, uint64_t pc)
+{
+    return is_hostcall(in->raw, pc) && help_hostcall(cpu, in->raw >> HOSTCALL_SHIFT, 0, 0, &cpu->slot[RV_SLOT_x + REG_A0]);
+}
+
+bool lift_hostcall(struct lift *c)
+{
+    if (!is_hostcall(c->in->raw, c->pc))
+        return false;
+    ir_val zero = k64(c, 0);
+    ir_val r = ir_emit(c->f, IR_OP_CALL, IR_I64, k64(c, c->in->raw >> HOSTCALL_SHIFT), zero, zero, RV_HELPER_HOSTCALL, 0);
+    c->slot[RV_SLOT_x + REG_A2] = c->slot[RV_SLOT_x + REG_A3] = 0; /* read again after it */
+    lift_setx(c, REG_A0, r);
+    return true;
+}
+
 const struct guest_helper rv_helpers[RV_HELPER_COUNT] = {
     [RV_HELPER_COUNTER] = {"counter", help_counter},
     [RV_HELPER_AMOCAS_Q] = {"amocas_q", help_amocas_q},
+    [RV_HELPER_HOSTCALL] = {"hostcall", help_hostcall},
 };

@@ -385,20 +385,6 @@ static bool hostcall(struct cpu *cpu, uint64_t function, uint64_t unused1, uint6
     return true;
 }
 
-/* Executes the host call at pc, if there is one in the vDSO: for engines whose guest does not know the instruction. */
-static bool emulate(struct linux_thread *t)
-{
-    uint64_t pc = t->cpu->slot[SLOT_PC], at = pc - t->proc->vdso_addr;
-    if (at > RISCV64_VDSO_BYTES - 4)
-        return false;
-    uint32_t word = load_u32((const char *)&riscv64_vdso + at);
-    if ((word & RISCV64_HOSTCALL_MASK) != RISCV64_HOSTCALL_WORD)
-        return false;
-    hostcall(t->cpu, word >> 20, 0, 0, &t->cpu->slot[X_A0]);
-    t->cpu->slot[SLOT_PC] = pc + 4;
-    return true;
-}
-
 const struct linux_abi linux_abi_riscv64 = {
     .guest = &guest_riscv64,
     .generic_table = true,
@@ -422,5 +408,5 @@ const struct linux_abi linux_abi_riscv64 = {
     .min_sigstack = sizeof(struct frame),
     .syscall_bytes = 4,
     .syscall = arch_syscall,
-    .emulate = emulate,
+    .hostcall = hostcall,
 };

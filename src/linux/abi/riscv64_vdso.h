@@ -18,7 +18,6 @@ enum riscv64_hostcall {
  * | function  | 00000 | 000 | 01010 | 0001011 |      rd is a0
  */
 #define RISCV64_HOSTCALL_WORD UINT32_C(0x0000050b)
-#define RISCV64_HOSTCALL_MASK UINT32_C(0x000fffff)
 
 /* The whole image; its size and the place of the sigreturn code are checked where it is built. */
 struct riscv64_vdso;
