@@ -174,6 +174,8 @@ static void run_one(const struct diff_record *r, const uint8_t *code)
     result.sig = result.code = 0;
     result.addr = 0;
     diff_state.x[0] = 0;
+    /* A reservation may or may not survive what happens between two records: start without. */
+    __asm__ volatile("sc.w zero, zero, (%0)" ::"r"(&diff_state.x[0]) : "memory");
     code_start = (uint64_t)code;
     code_end = code_start + r->code_bytes;
     diff_run(&diff_state, code);
