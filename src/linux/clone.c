@@ -127,6 +127,7 @@ static void *thread_main(void *arg)
         return NULL;
     }
     t->host_pthread = true;
+    linux_signal_take_back(t->proc);
     int apart = (int)(~b->req->flags & (CLONE_FS | CLONE_FILES));
     if (apart)
         unshare(apart);

@@ -61,6 +61,8 @@ void linux_signal_syscall_end(struct linux_thread *t);
 void linux_signal_thread_copy(struct linux_thread *t, const struct linux_thread *from);
 /* In a child process that has one thread: handlers are still installed; pending signals are not inherited. */
 void linux_signal_fork_child(struct linux_thread *t);
+/* On a new host thread: the host's C library takes signal 33 for its own setuid(2) when it creates its first thread. */
+void linux_signal_take_back(struct linux_process *p);
 /* CLONE_CLEAR_SIGHAND: handlers become the default. */
 void linux_signal_clear_handlers(struct linux_process *p);
 /* After an execve that failed although linux_signal_exec_reset was called. */

@@ -279,6 +279,14 @@ void linux_signal_clear_handlers(struct linux_process *p)
         linux_signal_mirror_action(p, sig);
 }
 
+void linux_signal_take_back(struct linux_process *p)
+{
+    enum { HOST_SIGSETXID = 33 };
+    pthread_mutex_lock(&p->lock);
+    linux_signal_mirror_action(p, HOST_SIGSETXID);
+    pthread_mutex_unlock(&p->lock);
+}
+
 void linux_signal_exec_reset(struct linux_process *p)
 {
     struct linux_thread *t = self_thread;

@@ -58,7 +58,12 @@ static void system_names(void)
     CHECK(syscall(SYS_getcpu, &cpu, &node, NULL) == 0 && cpu < 999, "getcpu");
     cpu_set_t set;
     CHECK(sched_getaffinity(0, sizeof set, &set) == 0 && CPU_COUNT(&set) > 0, "affinity");
-    CHECK(sched_yield() == 0 && getpriority(PRIO_PROCESS, 0) == 0 && sched_getscheduler(0) == SCHED_OTHER, "scheduler");
+    CHECK(sched_yield() == 0 && sched_getscheduler(0) == SCHED_OTHER, "scheduler");
+    errno = 0;
+    int nice_now = getpriority(PRIO_PROCESS, 0); /* inherited: whatever the tests were started with */
+    CHECK(errno == 0 && nice_now >= -20 && nice_now <= 19, "getpriority: %d", nice_now);
+    int nice_more = nice_now < 19 ? nice_now + 1 : 19;
+    CHECK(setpriority(PRIO_PROCESS, 0, nice_more) == 0 && getpriority(PRIO_PROCESS, 0) == nice_more, "setpriority");
     CHECK(sched_get_priority_max(SCHED_FIFO) == 99, "priorities");
 }
 
