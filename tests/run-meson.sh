@@ -18,6 +18,7 @@ function finish() {
 /^test: /    { name = substr($0, 7); gsub(/^ +/, "", name) }
 /^result: /  { failing = $0 !~ /exit status 0/; skipped = $0 ~ /exit status 77/ }
 /^[0-9]+ passed, [0-9]+ failed$/ { p = $1; f = $3 } # the last one counts: a test may show those of its parts
+/^(Summary of Failures|Ok):/ { finish() }
 /./ && !/^=/ { last = $0 }
 END { finish(); printf "%d passed, %d failed\n", passed, failed; exit failed > 0 }' "$log"
 sum=$?
