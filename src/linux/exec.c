@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -146,7 +147,10 @@ int64_t linux_program_check(const struct linux_program *prog)
     N(nochain, engine.no_chain) N(insns, engine.max_insns) N(regs, engine.regs) N(flush, engine.flush_every)                   \
     N(jitlo, engine.jit_lo) N(jithi, engine.jit_hi)                                                                            \
     N(trace, trace.topics) N(tracelo, trace.lo) N(tracehi, trace.hi) N(tracefd, trace.fd)                                      \
-    N(avoid, engine.host_features) N(perf, engine.perf_map)
+    N(avoid, engine.host_features) N(perf, engine.perf_map)                                                                    \
+    N(as, limits.as.set) N(ascur, limits.as.cur) N(asmax, limits.as.max)                                                       \
+    N(data, limits.data.set) N(datacur, limits.data.cur) N(datamax, limits.data.max)                                           \
+    N(stack, limits.stack.set) N(stackcur, limits.stack.cur) N(stackmax, limits.stack.max)
 
 static void put_text(struct str *s, const char *key, const char *value)
 {
@@ -345,8 +349,10 @@ static int64_t start_self(struct linux_process *p, const struct linux_program *p
         if (fd < 0)
             return -errno;
     }
+    struct linux_options opt = p->opt;
+    opt.limits = (struct linux_limits){p->rlimit[RLIMIT_AS], p->rlimit[RLIMIT_DATA], p->rlimit[RLIMIT_STACK]};
     str_adds(&s, LINUX_EXEC_VARIABLE "=");
-    linux_exec_encode(&s, &p->opt, guest_path, fd, execfn);
+    linux_exec_encode(&s, &opt, guest_path, fd, execfn);
     char *text = s.p;
     if (!s.failed && s.len < sizeof variable) { /* the usual case leaves nothing allocated in a vfork child's parent */
         memcpy(variable, s.p, s.len + 1);

@@ -90,6 +90,11 @@ struct linux_rlimit {
     bool set;
 };
 
+/* What execve hands over of them: HANDOVER_NUMBERS in exec.c. */
+struct linux_limits {
+    struct linux_rlimit as, data, stack;
+};
+
 struct linux_options {
     const char *root;        /* -L, or NULL */
     bool strace;
@@ -102,6 +107,7 @@ struct linux_options {
     int exec_fd;             /* the program, already open (fexecve, binfmt_misc's AT_EXECFD), or -1; linux_load takes it */
     bool keep_argv0;         /* AT_FLAGS has AT_FLAGS_PRESERVE_ARGV0: binfmt_misc's flag P */
     struct trace_config trace; /* topics 0: none; fd as strace_fd */
+    struct linux_limits limits; /* at the start */
     struct engine_config engine;
 };
 

@@ -19,6 +19,7 @@
 #include <string.h>
 #include <sys/ipc.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/shm.h>
 #include <sys/statfs.h>
 #include <sys/statvfs.h>
@@ -175,6 +176,41 @@ bool mm_has_any(struct linux_process *p, uint64_t start, uint64_t end)
     return mem_find(p->mem, start, &r) && r.start < end;
 }
 
+uint64_t mm_mapped_bytes(struct linux_process *p, uint32_t flag)
+{
+    struct mem_region r;
+    uint64_t sum = 0;
+    for (uint64_t at = 0; mem_find(p->mem, at, &r); at = r.end)
+        if (!(r.flags & MEM_HOST) && (!flag || r.flags & flag))
+            sum += r.end - r.start;
+    return sum;
+}
+
+/* What RLIMIT_DATA counts: mm/mmap.c, is_data_mapping. */
+static bool is_data(uint32_t prot, uint32_t flags)
+{
+    return (prot & MEM_W) && !(flags & (MEM_SHARED | MEM_STACK | MEM_GROWSDOWN));
+}
+
+bool mm_may_map(struct linux_process *p, uint64_t start, uint64_t end, uint32_t prot, uint32_t flags)
+{
+    const struct linux_rlimit *as = &p->rlimit[RLIMIT_AS], *data = &p->rlimit[RLIMIT_DATA];
+    bool limit_as = as->set && as->cur != RLIM_INFINITY, limit_data = data->set && data->cur != RLIM_INFINITY;
+    if (!limit_as && !limit_data)
+        return true;
+    uint64_t all = end - start, writable = is_data(prot, flags) ? end - start : 0;
+    struct mem_region r;
+    for (uint64_t at = 0; mem_find(p->mem, at, &r); at = r.end) {
+        if (r.flags & (MEM_HOST | MEM_STACK)) /* the stack is mapped whole, the kernel would count what was touched */
+            continue;
+        uint64_t from = r.start > start ? r.start : start, to = r.end < end ? r.end : end;
+        uint64_t n = r.end - r.start - (from < to ? to - from : 0);
+        all += n;
+        writable += is_data(r.prot, r.flags) ? n : 0;
+    }
+    return (!limit_as || all <= as->cur) && (!limit_data || writable <= data->cur || !is_data(prot, flags));
+}
+
 int mm_host_prot(uint32_t prot)
 {
     return (int)(prot & (MEM_R | MEM_W)) | (prot & MEM_X ? PROT_READ : 0);
@@ -182,11 +218,11 @@ int mm_host_prot(uint32_t prot)
 
 uint64_t mm_place(struct linux_process *p, uint64_t hint, uint64_t len, uint64_t align, uint64_t below)
 {
-    if (hint) {
+    if (hint) { /* taken as it is: alignment is the kernel's wish only where it chooses itself */
         if (hint < RANGE_LOW)
             hint = RANGE_LOW;
         hint = ALIGN_DOWN(hint, GUEST_PAGE_SIZE);
-        if (!(hint & (align - 1)) && hint < mem_high(p->mem) && len <= mem_high(p->mem) - hint && !mm_has_any(p, hint, hint + len))
+        if (hint < mem_high(p->mem) && len <= mem_high(p->mem) - hint && !mm_has_any(p, hint, hint + len))
             return hint;
     }
     uint64_t at = mem_find_free(p->mem, len, align, below);
@@ -237,8 +273,9 @@ static uint64_t map_align(uint64_t len, int flags)
 static int64_t map_locked(struct linux_process *p, uint64_t addr, uint64_t len, int prot, int flags, int fd, uint64_t off)
 {
     int host_flags = flags & ~(MAP_FIXED | MAP_FIXED_NOREPLACE);
+    bool shared = (flags & MAP_TYPE) == MAP_SHARED || (flags & MAP_TYPE) == MAP_SHARED_VALIDATE, code = false;
+    uint32_t kind = (shared ? MEM_SHARED : 0) | (flags & MAP_ANONYMOUS ? 0 : MEM_FILE) | (flags & MAP_GROWSDOWN ? MEM_GROWSDOWN : 0);
     int64_t r;
-    bool code = false;
     if (flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)) {
         if (len > mem_high(p->mem) || addr > mem_high(p->mem) - len)
             return -ENOMEM;
@@ -250,15 +287,19 @@ static int64_t map_locked(struct linux_process *p, uint64_t addr, uint64_t len, 
             return -EEXIST;
         if (mm_has_host(p, addr, addr + len))
             return -ENOMEM;
+        if (!mm_may_map(p, addr, addr + len, (uint32_t)prot, kind))
+            return -ENOMEM;
         code = mm_has_code(p, addr, addr + len);
         r = flags & MAP_FIXED_NOREPLACE ? host_map_free(addr, len, prot, host_flags, fd, off) : host_map(addr, len, prot, host_flags | MAP_FIXED, fd, off);
     } else {
         /* NOREPLACE, because memory may be there that p->mem does not know (a MAP_GROWSDOWN area that grew). */
         uint64_t below = p->mmap_base;
+        if (flags & MAP_HUGETLB)
+            addr = ALIGN_UP(addr, map_align(len, flags));
         r = -ENOMEM;
         for (unsigned tries = 0; tries < PLACE_TRIES; tries++) {
             addr = mm_place(p, tries ? 0 : addr, len, map_align(len, flags), below);
-            if (!addr)
+            if (!addr || !mm_may_map(p, addr, addr + len, (uint32_t)prot, kind))
                 return -ENOMEM;
             r = host_map_free(addr, len, prot, host_flags, fd, off);
             if (r != -EEXIST)
@@ -268,8 +309,6 @@ static int64_t map_locked(struct linux_process *p, uint64_t addr, uint64_t len, 
     }
     if (r < 0)
         return r == -EEXIST && !(flags & MAP_FIXED_NOREPLACE) ? -ENOMEM : r;
-    bool shared = (flags & MAP_TYPE) == MAP_SHARED || (flags & MAP_TYPE) == MAP_SHARED_VALIDATE;
-    uint32_t kind = (shared ? MEM_SHARED : 0) | (flags & MAP_ANONYMOUS ? 0 : MEM_FILE) | (flags & MAP_GROWSDOWN ? MEM_GROWSDOWN : 0);
     if (mem_set(p->mem, addr, addr + len, (uint32_t)prot & 7, kind) != BTV_OK) {
         munmap(mem_host(addr), len);
         return -ENOMEM;
@@ -379,7 +418,7 @@ int64_t linux_sys_brk(struct linux_thread *t, const uint64_t a[6])
             p->brk = want;
     } else if (end == old) {
         p->brk = want;
-    } else if (!mm_has_any(p, old, end + GUEST_PAGE_SIZE > mem_high(p->mem) ? end : end + GUEST_PAGE_SIZE)) {
+    } else if (mm_may_map(p, old, end, MEM_R | MEM_W, MEM_HEAP) && !mm_has_any(p, old, end + GUEST_PAGE_SIZE > mem_high(p->mem) ? end : end + GUEST_PAGE_SIZE)) {
         int64_t r = host_map_free(old, end - old, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         if (r >= 0 && mem_set(p->mem, old, end, MEM_R | MEM_W, MEM_HEAP) == BTV_OK)
             p->brk = want;

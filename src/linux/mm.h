@@ -17,6 +17,11 @@ bool mm_has_code(struct linux_process *p, uint64_t start, uint64_t end);
 int mm_host_prot(uint32_t prot);
 /* A free place for len bytes as the kernel would choose it; 0: none. */
 uint64_t mm_place(struct linux_process *p, uint64_t hint, uint64_t len, uint64_t align, uint64_t below);
+/* Bytes of the guest's mappings; flag: only those that have it, 0: all. */
+uint64_t mm_mapped_bytes(struct linux_process *p, uint32_t flag);
+/* With mm_lock held: do RLIMIT_AS and RLIMIT_DATA allow [start, end) with this protection and these flags (enum mem_flag)?
+ * What is mapped there already is to be replaced. */
+bool mm_may_map(struct linux_process *p, uint64_t start, uint64_t end, uint32_t prot, uint32_t flags);
 /* munmap with mm_lock held. */
 int64_t mm_unmap(struct linux_process *p, uint64_t start, uint64_t end);
 

@@ -21,6 +21,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "linux/mm.h"
 #include "linux/procmaps.h"
 
 #ifndef PROC_SUPER_MAGIC
@@ -170,16 +171,6 @@ static unsigned count_threads(struct linux_process *p)
     return n ? n : 1;
 }
 
-static uint64_t mapped_bytes(struct linux_process *p, uint32_t flag)
-{
-    struct mem_region r;
-    uint64_t sum = 0;
-    for (uint64_t at = 0; mem_find(p->mem, at, &r); at = r.end)
-        if (!(r.flags & MEM_HOST) && (!flag || r.flags & flag))
-            sum += r.end - r.start;
-    return sum;
-}
-
 /* proc_pid_stat(5): field 2 ends at the last parenthesis; the others are counted from there. */
 static bool add_stat(struct linux_process *p, const char *host_path, struct str *s)
 {
@@ -197,7 +188,7 @@ static bool add_stat(struct linux_process *p, const char *host_path, struct str 
         at += strcspn(at, " \n");
         switch (field) {
         case 20: str_add(s, " %u", count_threads(p)); break;
-        case 23: str_add(s, " %" PRIu64, mapped_bytes(p, 0)); break;
+        case 23: str_add(s, " %" PRIu64, mm_mapped_bytes(p, 0)); break;
         case 26: str_add(s, " %" PRIu64, p->start_code); break;
         case 27: str_add(s, " %" PRIu64, p->end_code); break;
         case 28: str_add(s, " %" PRIu64, p->start_stack); break;
@@ -243,9 +234,9 @@ static bool add_status_line(struct linux_process *p, const char *line, struct st
         uint64_t value;
         const char *format;
     } lines[] = {
-        {"VmPeak:", mapped_bytes(p, 0) / 1024, "VmPeak:\t%8" PRIu64 " kB\n"},
-        {"VmSize:", mapped_bytes(p, 0) / 1024, "VmSize:\t%8" PRIu64 " kB\n"},
-        {"VmStk:", mapped_bytes(p, MEM_STACK) / 1024, "VmStk:\t%8" PRIu64 " kB\n"},
+        {"VmPeak:", mm_mapped_bytes(p, 0) / 1024, "VmPeak:\t%8" PRIu64 " kB\n"},
+        {"VmSize:", mm_mapped_bytes(p, 0) / 1024, "VmSize:\t%8" PRIu64 " kB\n"},
+        {"VmStk:", mm_mapped_bytes(p, MEM_STACK) / 1024, "VmStk:\t%8" PRIu64 " kB\n"},
         {"VmExe:", (p->end_code - p->start_code + 1023) / 1024, "VmExe:\t%8" PRIu64 " kB\n"},
         {"Threads:", count_threads(p), "Threads:\t%" PRIu64 "\n"},
         {"SigIgn:", ignored, "SigIgn:\t%016" PRIx64 "\n"},

@@ -105,6 +105,9 @@ static enum btv_status process_new(const struct linux_options *opt, const struct
     p->opt = *opt;
     p->abi = linux_abi_for(guest);
     p->exe_fd = -1;
+    p->rlimit[RLIMIT_AS] = opt->limits.as;
+    p->rlimit[RLIMIT_DATA] = opt->limits.data;
+    p->rlimit[RLIMIT_STACK] = opt->limits.stack;
     pthread_mutex_init(&p->lock, NULL);
     if (!p->abi) {
         free(p);

@@ -10,9 +10,11 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "linux/mm.h"
 #include "linux/sig.h"
 #include "linux/sys.h"
 
@@ -103,12 +105,21 @@ static void report(const char *what, struct str *s)
     str_free(&line);
 }
 
-static void print_stats(const struct linux_process *p)
+static void add_memory_stats(struct linux_process *p, struct str *s)
+{
+    struct rusage u = {.ru_maxrss = 0};
+    getrusage(RUSAGE_SELF, &u);
+    str_add(s, "%-20s %14ld  KiB of the process in memory at the most, the guest's included\n", "peak_resident_kib", u.ru_maxrss);
+    str_add(s, "%-20s %14llu  KiB mapped by the guest\n", "guest_mapped_kib", (unsigned long long)mm_mapped_bytes(p, 0) / 1024);
+}
+
+static void print_stats(struct linux_process *p)
 {
     struct str s = STR_INIT;
     if (!p->opt.stats || p->vfork_child)
         return;
     engine_print_stats(p->engine, &s);
+    add_memory_stats(p, &s);
     if (write(2, str_get(&s), s.len) < 0)
         s.failed = true; /* nothing left to do about it */
     str_free(&s);
