@@ -124,7 +124,11 @@ struct opnd {
 };
 
 /* ir_ins.flags while emitting */
-enum { INS_DEAD = 1 /* a PUT that nobody can see */, INS_BAIL = 2 /* a MARK whose instruction is interpreted */ };
+enum {
+    INS_DEAD = 1, /* a PUT that nobody can see */
+    INS_BAIL = 2, /* a MARK whose instruction is interpreted */
+    INS_BACK = 4, /* a MARK reached by a jump backward that the block follows: requests are looked at here */
+};
 
 /* -- plan.c -- */
 void em_plan(struct em *e, struct ir_block *b);

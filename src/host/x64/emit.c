@@ -392,6 +392,8 @@ enum btv_status x64_emit(struct arena *a, const struct host_config *cfg, struct 
         if (i->op == IR_OP_MARK) {
             e->pc = i->imm;
             add_mark(e, i->imm);
+            if (i->flags & INS_BACK)
+                poll(e, i->imm);
             if (i->flags & INS_BAIL) {
                 em_bail(e);
                 e->ended = true;

@@ -342,11 +342,10 @@ static bool plan_state(const struct em *e, struct ir_ins *i, uint64_t dead[2])
         break;
     case IR_OP_GET: dead[slot / 64] &= ~(UINT64_C(1) << slot % 64); break;
     case IR_OP_MARK:
-        i->flags = 0;
-        if (!can_emit(e, i)) {
-            i->flags = INS_BAIL;
+        if (!can_emit(e, i))
+            i->flags |= INS_BAIL;
+        if (i->flags)
             dead[0] = dead[1] = 0;
-        }
         break;
     default:
         if ((ir_op_info[i->op].flags & (IR_F_FAULTS | IR_F_EXITS | IR_F_TERM)) || may_bail(i))
@@ -357,10 +356,16 @@ static bool plan_state(const struct em *e, struct ir_ins *i, uint64_t dead[2])
 
 void em_plan(struct em *e, struct ir_block *b)
 {
-    uint64_t dead[2] = {0};
+    uint64_t dead[2] = {0}, pc = 0;
+    for (struct ir_ins *i = b->first; i; i = i->next)
+        if (i->op == IR_OP_MARK) {
+            i->flags = i->imm <= pc ? INS_BACK : 0;
+            pc = i->imm;
+        }
     for (struct ir_ins *i = b->last; i; i = i->prev) {
         if (!(ir_op_info[i->op].flags & IR_F_PURE) || i->op == IR_OP_NANUNBOX) {
-            i->flags = 0;
+            if (i->op != IR_OP_MARK)
+                i->flags = 0;
             if (!plan_state(e, i, dead))
                 continue;
         }
