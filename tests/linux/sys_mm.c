@@ -79,6 +79,11 @@ static void test_mmap(void)
     CHECK(munmap(p + PAGE, PAGE) == 0 && probe(p + PAGE) == SEGV_MAPERR, "hole %d", fault_code);
     CHECK(mmap(p + PAGE, PAGE, PROT_READ, ANON, -1, 0) == p + PAGE, "a free hint");
     CHECK(probe_write(p + PAGE) == SEGV_ACCERR, "%d", fault_code);
+    char *large = mmap(NULL, 2048 * PAGE, PROT_NONE, ANON, -1, 0);
+    munmap(large, 2048 * PAGE);
+    large += PAGE * (((uintptr_t)large & (512 * PAGE - 1)) == 0); /* not where a huge page would begin */
+    CHECK(mmap(large, 1024 * PAGE, RW, ANON, -1, 0) == large, "a free hint for much");
+    munmap(large, 1024 * PAGE);
     memset(p, 7, PAGE);
     CHECK(mmap(p, PAGE, RW, ANON | MAP_FIXED, -1, 0) == p && p[5] == 0, "replaced");
     CHECK(munmap(p, 4 * PAGE) == 0 && munmap(p, 4 * PAGE) == 0, "unmapping nothing");
