@@ -240,6 +240,8 @@ struct shared_child {
     struct linux_process proc;
     struct linux_thread *child;
     void *stack;
+    uint64_t brk;                 /* the parent's at the start, and its segments */
+    struct linux_shm_attach *shm;
     int32_t pidfd;
     sem_t told; /* without CLONE_VFORK: the creator has read what it needs from here */
 };
@@ -280,6 +282,8 @@ static struct shared_child *shared_new(struct linux_thread *t, const struct clon
     pthread_mutex_lock(&t->proc->lock);
     s->proc = *t->proc;
     pthread_mutex_unlock(&t->proc->lock);
+    s->brk = s->proc.brk;
+    s->shm = s->proc.shm;
     pthread_mutex_init(&s->proc.lock, NULL);
     pthread_mutex_init(&s->proc.mm_lock, NULL);
     s->proc.threads = NULL;
@@ -294,6 +298,17 @@ static void shared_free(struct shared_child *s, struct linux_thread *self)
     linux_set_self(self);
     munmap(s->stack, THREAD_STACK_BYTES);
     free(s);
+}
+
+/* The memory was one: what the child did to its break and its segments holds for the parent too, unless another thread was faster. */
+static void shared_merge(struct linux_process *p, const struct shared_child *s)
+{
+    pthread_mutex_lock(&p->mm_lock);
+    if (p->brk == s->brk)
+        p->brk = s->proc.brk;
+    if (p->shm == s->shm)
+        p->shm = s->proc.shm;
+    pthread_mutex_unlock(&p->mm_lock);
 }
 
 /* Returns when the child has left the memory. */
@@ -329,6 +344,7 @@ static int64_t clone_shared(struct linux_thread *t, const struct clone_request *
     if (req->flags & CLONE_VFORK) {
         r = shared_clone(s);
         pidfd = s->pidfd;
+        shared_merge(t->proc, s);
         shared_free(s, t);
     } else {
         r = start_pthread(helper_main, s);

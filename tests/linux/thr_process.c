@@ -122,6 +122,13 @@ static void test_vfork(void)
     }
     waitpid(pid, &status, 0);
     CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM, "%x", status);
+    char *before = sbrk(0);
+    pid = vfork();
+    if (!pid)
+        _exit(sbrk(65536) == before ? 0 : 1);
+    waitpid(pid, &status, 0);
+    char *after = sbrk(0);
+    CHECK(status == 0 && after == before + 65536 && sbrk(4096) == after, "one break: moved by %ld", (long)(after - before));
 }
 
 static volatile int handled;
