@@ -213,9 +213,30 @@ static void test_altstack(void)
     CHECK(on_alt && (unsigned)old.ss_flags == 1u << 31 && old.ss_size == sizeof altstack, "restored by sigreturn: %x", old.ss_flags);
 }
 
+/* Bit 0 of a pc does not exist: sepc drops it. */
+static void odd_pc(int sig, siginfo_t *info, void *context)
+{
+    ucontext_t *uc = context;
+    (void)sig;
+    (void)info;
+    hits++;
+    uc->uc_mcontext.__gregs[REG_PC] |= 1;
+}
+
+static void test_odd_pc(void)
+{
+    hits = 0;
+    set(SIGUSR1, odd_pc, 0);
+    raise(SIGUSR1);
+    set(SIGUSR1, (void (*)(int, siginfo_t *, void *))((uintptr_t)odd_pc | 1), 0);
+    raise(SIGUSR1);
+    CHECK(hits == 2, "%d", hits);
+}
+
 int main(void)
 {
     test_faults();
+    test_odd_pc();
     test_jumps();
     test_fp();
     test_altstack();

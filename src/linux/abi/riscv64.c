@@ -72,7 +72,7 @@ static bool push_frame(struct linux_thread *t, int sig, const siginfo_t *info, c
     cpu->slot[X_A0] = (uint64_t)sig;
     cpu->slot[X_A1] = sp;
     cpu->slot[X_A2] = sp + offsetof(struct frame, uc_flags);
-    cpu->slot[SLOT_PC] = sa->handler;
+    cpu->slot[SLOT_PC] = sa->handler & ~UINT64_C(1); /* bit 0 of sepc is always 0 */
     cpu->ll_addr = 1;
     return true;
 }
@@ -86,7 +86,7 @@ static bool pop_frame(struct linux_thread *t, uint64_t *mask)
     if (f.fp.reserved || f.fp.magic || f.fp.size) /* no extension has a record */
         return false;
     memcpy(cpu->slot + 1, f.regs + 1, sizeof f.regs - sizeof f.regs[0]);
-    cpu->slot[SLOT_PC] = f.regs[0];
+    cpu->slot[SLOT_PC] = f.regs[0] & ~UINT64_C(1);
     memcpy(cpu->slot + F_0, f.fp.f, sizeof f.fp.f);
     cpu->fp.flags = f.fp.fcsr & 31;
     cpu->fp.rm = f.fp.fcsr >> 5 & 7;
