@@ -195,7 +195,7 @@ int64_t linux_sys_mremap(struct linux_thread *t, const uint64_t a[6])
     pthread_mutex_lock(&p->mm_lock);
     int64_t r = -ENOMEM;
     uint64_t span = q.old_len ? q.old_len : GUEST_PAGE_SIZE;
-    if (q.old_len > q.new_len && !(q.flags & MREMAP_DONTUNMAP))
+    if (q.old_len > q.new_len && !mm_has_host(p, q.old, q.old + q.old_len))
         span = q.new_len; /* what is cut off may have holes */
     struct mem_region reg;
     if (first_hole(p, q.old, q.old + span) < q.old + span)

@@ -141,6 +141,10 @@ static void test_mremap(void)
     FAILS(mremap(p, PAGE, PAGE, MREMAP_FIXED | MREMAP_MAYMOVE, p), EINVAL);
     FAILS(mremap(p, PAGE, PAGE, MREMAP_FIXED | MREMAP_MAYMOVE, p + 7), EINVAL);
     CHECK(mremap(p, 4 * PAGE, 2 * PAGE, 0) == p && probe(p + 3 * PAGE) == SEGV_MAPERR, "shrink");
+    q = map(6);
+    munmap(q + 3 * PAGE, PAGE);
+    CHECK(mremap(q, 6 * PAGE, PAGE, 0) == q && probe(q + 5 * PAGE) == SEGV_MAPERR && probe(q) == 0, "shrink over a hole");
+    munmap(q, PAGE);
     CHECK(mremap(p, 2 * PAGE, 4 * PAGE, 0) == p && p[0] == 1 && p[2 * PAGE] == 0, "grow in place");
     q = mremap(p, 4 * PAGE, 400 * PAGE, MREMAP_MAYMOVE);
     CHECK(q != MAP_FAILED && q[PAGE] == 1 && q[399 * PAGE] == 0, "move");
