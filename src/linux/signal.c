@@ -486,6 +486,19 @@ static int segv_code(struct linux_thread *t, uint64_t addr)
     return mem_get(t->proc->mem, addr, &r) ? SEGV_ACCERR : SEGV_MAPERR;
 }
 
+/* A program that ends for it was built for another processor, or ran into data: a kernel would not say which instruction. */
+static BTV_COLD void report_illegal(const struct linux_thread *t, uint64_t pc, uint64_t bits)
+{
+    struct str s = STR_INIT;
+    if (t->proc->action[SIGILL].handler != (uint64_t)(uintptr_t)SIG_DFL)
+        return;
+    str_add(&s, "btv-run: %s: undefined instruction at 0x%llx; build the program for the extensions in the guest's /proc/cpuinfo, or see: btv dis %s %08x\n",
+            t->proc->exe_path, (unsigned long long)pc, t->proc->abi->guest->name, __builtin_bswap32((uint32_t)bits));
+    if (write(STDERR_FILENO, str_get(&s), s.len) < 0)
+        s.failed = true; /* nothing left to do about it */
+    str_free(&s);
+}
+
 void linux_trap(struct linux_thread *t)
 {
     const struct cpu_trap *trap = &t->cpu->trap;
@@ -516,6 +529,7 @@ void linux_trap(struct linux_thread *t)
     case IR_TRAP_ILLEGAL:
         info.si_signo = SIGILL;
         info.si_code = ILL_ILLOPC;
+        report_illegal(t, pc, trap->value);
         break;
     }
     info.si_addr = mem_host(addr);

@@ -128,6 +128,24 @@ for f in "$top"/fuzz/corpus/elf/*; do # nothing in the corpus crashes btv
     verdict $((s == 0 || s == 126 && $(grep -c '' <out) == 1 ? 1 : 0)) "corpus $(basename "$f")" "status $s: $(head -c 300 out)"
 done
 
+# The file offset of the entry point, which the first PT_LOAD covers.
+entry=$(($(od -An -tu8 -j 24 -N8 good) - $(od -An -tu8 -j $((seg + 16)) -N8 good) + $(od -An -tu8 -j $((seg + 8)) -N8 good)))
+patch illegal $entry 00 00 00 00
+bad "an undefined instruction" 132 'undefined instruction at 0x.*btv dis riscv64 00000000' bash -c 'exec 3>&2 2>/dev/null; "$1" ./illegal 2>&3; exit $?' bash "$run" # without the line of bash
+patch nosys $entry 93 08 70 3e 73 00 00 00 93 08 d0 05 13 25 05 00 73 00 00 00 # a7 = 999; ecall; a7 = 93; a0 = a0 < 0; ecall
+good "an unknown system call" 1 '^$' "$run" ./nosys
+good "--strace names it" 1 '999.*ENOSYS' "$run" --strace ./nosys
+if [ "$(id -u)" != 0 ]; then
+    cp good unreadable && chmod 0 unreadable
+    bad "an unreadable file" 126 'Permission denied' "$run" ./unreadable
+elif command -v setpriv >/dev/null; then
+    cp good unreadable && chmod 0 unreadable && chmod 755 .
+    bad "an unreadable file" 126 'Permission denied' setpriv --reuid 65534 --regid 65534 --clear-groups "$run" ./unreadable
+fi
+bad "too little address space" 126 'code-cache-mib' bash -c 'ulimit -v 60000; exec "$1" ./good' bash "$run"
+good "a smaller code cache" 0 '^$' bash -c 'ulimit -v 60000; exec "$1" --code-cache-mib=8 ./good' bash "$run"
+bad "too few descriptors" 126 'Too many open files' bash -c 'ulimit -n 4; exec "$1" ./good' bash "$run"
+
 # -- options ---------------------------------------------------------------------------------------------------------
 good "--help" 0 'usage: btv-run' "$run" --help
 good "-h" 0 '--strace' "$run" -h
