@@ -165,7 +165,7 @@ static void one(struct gen *g)
     static const uint8_t bin[] = {IR_OP_ADD, IR_OP_SUB, IR_OP_MUL, IR_OP_AND, IR_OP_OR, IR_OP_XOR, IR_OP_MULHS, IR_OP_MULHU, IR_OP_MULHSU, IR_OP_DIVS, IR_OP_DIVU,
                                   IR_OP_REMS, IR_OP_REMU, IR_OP_MINS, IR_OP_MAXS, IR_OP_MINU, IR_OP_MAXU, IR_OP_ADD, IR_OP_SUB};
     static const uint8_t shifts[] = {IR_OP_SHL, IR_OP_SHR, IR_OP_SAR, IR_OP_ROTL, IR_OP_ROTR};
-    static const uint8_t un[] = {IR_OP_CLZ, IR_OP_CTZ, IR_OP_POPCNT, IR_OP_BSWAP};
+    static const uint8_t un[] = {IR_OP_BITREV8, IR_OP_CLZ, IR_OP_CTZ, IR_OP_POPCNT, IR_OP_BSWAP};
     static const uint8_t cmp[] = {IR_OP_EQ, IR_OP_NE, IR_OP_LTS, IR_OP_LTU, IR_OP_LES, IR_OP_LEU};
     static const uint8_t fbin[] = {IR_OP_FADD, IR_OP_FSUB, IR_OP_FMUL, IR_OP_FDIV, IR_OP_FMINNUM, IR_OP_FMAXNUM, IR_OP_FSGNJ, IR_OP_FMINIMUM};
     static const uint8_t fcmp[] = {IR_OP_FEQ, IR_OP_FLT, IR_OP_FLE, IR_OP_FLTQ, IR_OP_FLEQ};

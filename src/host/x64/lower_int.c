@@ -499,6 +499,22 @@ static void lower_bits(struct em *e, struct ir_ins *i)
         mov_opnd(e, size, d, a);
         x64_r(&e->b, X64_BSWAP_R, size, d);
         break;
+    case IR_OP_BITREV8: {
+        static const uint64_t mask[] = {UINT64_C(0x5555555555555555), UINT64_C(0x3333333333333333), UINT64_C(0x0f0f0f0f0f0f0f0f)};
+        int t = em_temp(e), c = em_temp(e);
+        d = em_dst(e, i, a.kind == OPND_REG ? a.reg : -1);
+        mov_opnd(e, size, d, a);
+        for (int k = 0; k < 3; k++) { /* exchange neighbouring bits, pairs, nibbles */
+            x64_rr(&e->b, X64_MOV_R_RM, size, t, d);
+            x64_ri(&e->b, X64_SHR_RM_IMM8, size, t, 1 << k);
+            em_load_imm(e, c, size == 8 ? mask[k] : (uint32_t)mask[k]);
+            x64_rr(&e->b, X64_AND_R_RM, size, t, c);
+            x64_rr(&e->b, X64_AND_R_RM, size, d, c);
+            x64_ri(&e->b, X64_SHL_RM_IMM8, size, d, 1 << k);
+            x64_rr(&e->b, X64_OR_R_RM, size, d, t);
+        }
+        break;
+    }
     case IR_OP_POPCNT:
         d = em_dst(e, i, a.kind == OPND_REG ? a.reg : -1);
         op_opnd(e, X64_POPCNT_R_RM, size, d, a);

@@ -252,6 +252,7 @@ bool em_can_lower(const struct em *e, const struct ir_ins *i)
     case IR_OP_MAXU:
     case IR_OP_CLZ:
     case IR_OP_CTZ:
+    case IR_OP_BITREV8:
     case IR_OP_BSWAP: return t == IR_I32 || t == IR_I64;
     case IR_OP_POPCNT: return (t == IR_I32 || t == IR_I64) && (feat & X64_F_POPCNT);
     case IR_OP_ORCB: return t == IR_I64;
