@@ -47,7 +47,7 @@ int linux_program_from_fd(int fd, struct linux_program *out)
         return -errno;
     out->head_bytes = (size_t)n;
     out->size = (uint64_t)st.st_size;
-    snprintf(self, sizeof self, "/proc/self/fd/%d", fd);
+    snprintf(self, sizeof self, "/proc/thread-self/fd/%d", fd);
     n = readlink(self, out->host, sizeof out->host - 1);
     out->host[n > 0 ? n : 0] = '\0';
     out->fd = fd;
@@ -59,7 +59,7 @@ int linux_program_from_fd(int fd, struct linux_program *out)
 static int reopen(int fd)
 {
     char self[40];
-    snprintf(self, sizeof self, "/proc/self/fd/%d", fd);
+    snprintf(self, sizeof self, "/proc/thread-self/fd/%d", fd);
     int r = open(self, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     return r < 0 ? -errno : r;
 }
@@ -134,7 +134,7 @@ int64_t linux_program_check(const struct linux_program *prog)
     if (r != -EINVAL && r != -ENOSYS)
         return r;
     char self[40]; /* kernels before 6.14 */
-    snprintf(self, sizeof self, "/proc/self/fd/%d", fd);
+    snprintf(self, sizeof self, "/proc/thread-self/fd/%d", fd);
     return faccessat(AT_FDCWD, self, X_OK, AT_EACCESS) ? -errno : 0;
 }
 
@@ -368,7 +368,7 @@ static int64_t start_self(struct linux_process *p, const struct linux_program *p
             fcntl(p->opt.trace.fd, F_SETFD, 0);
         r = p->self_fd >= 0 ? host_exec(p->self_fd, "", argv, (uint64_t)(uintptr_t)env.v) : -ENOENT;
         if (!is_final(r))
-            r = host_exec(AT_FDCWD, "/proc/self/exe", argv, (uint64_t)(uintptr_t)env.v);
+            r = host_exec(AT_FDCWD, "/proc/thread-self/exe", argv, (uint64_t)(uintptr_t)env.v);
         if (!is_final(r)) /* binfmt_misc may know what to do */
             r = host_exec(prog->fd, "", argv, (uint64_t)(uintptr_t)(env.v + 1));
         if (p->opt.trace.topics)

@@ -137,7 +137,7 @@ static int64_t list_private(uint32_t out[PRIVATE_MAX])
 {
     char buf[4096];
     unsigned count = 0;
-    int64_t dir = linux_host_syscall(SYS_open, (uint64_t)(uintptr_t) "/proc/self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0, 0, 0, 0);
+    int64_t dir = linux_host_syscall(SYS_open, (uint64_t)(uintptr_t) "/proc/thread-self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0, 0, 0, 0);
     if (dir < 0)
         return dir;
     for (int64_t n; (n = linux_host_syscall(SYS_getdents64, (uint64_t)dir, (uint64_t)(uintptr_t)buf, sizeof buf, 0, 0, 0)) > 0;) {

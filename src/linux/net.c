@@ -39,7 +39,7 @@ static int64_t shorten(struct host_address *h, char *path)
     if (fd < 0)
         return fd;
     h->dir_fd = (int)fd;
-    snprintf(h->un.sun_path, sizeof h->un.sun_path, "/proc/self/fd/%d/%.64s", h->dir_fd, slash + 1);
+    snprintf(h->un.sun_path, sizeof h->un.sun_path, "/proc/thread-self/fd/%d/%.64s", h->dir_fd, slash + 1);
     return 0;
 }
 

@@ -183,9 +183,9 @@ int linux_path(struct linux_thread *t, int dirfd, const char *guest, bool follow
     w.root = p->opt.root;
     w.at[0] = '\0';
     if (guest[0] != '/') {
-        char self[40] = "/proc/self/cwd";
+        char self[40] = "/proc/thread-self/cwd";
         if (dirfd != AT_FDCWD)
-            snprintf(self, sizeof self, "/proc/self/fd/%d", dirfd);
+            snprintf(self, sizeof self, "/proc/thread-self/fd/%d", dirfd);
         ssize_t k = readlink(self, w.at, sizeof w.at - 1);
         if (k <= 0 || w.at[0] != '/')
             return 0; /* no such directory: the host's kernel says what is wrong */

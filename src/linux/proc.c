@@ -4,7 +4,7 @@
  * A guest's process is the host process that runs it, so most of /proc/PID is right as it is.  What speaks of the address
  * space, the program or the machine would show btv; such files are written anew into a sealed memory file when the guest opens them.
  * They are found by where a path leads, not by how it is spelt: the last component selects candidates, then the directory is
- * asked for its canonical name.
+ * asked for its canonical name.  btv's own look-ups use thread-self, because self is empty once the first thread has ended.
  */
 #include "linux/sys.h"
 
@@ -62,7 +62,7 @@ static bool proc_directory(int dirfd, const char *path, char out[64])
     if (fd < 0)
         return false;
     if (linux_host_syscall(SYS_fstatfs, (uint64_t)fd, (uint64_t)(uintptr_t)&fs, 0, 0, 0, 0) == 0 && fs.f_type == PROC_SUPER_MAGIC) {
-        snprintf(link, sizeof link, "/proc/self/fd/%d", (int)fd);
+        snprintf(link, sizeof link, "/proc/thread-self/fd/%d", (int)fd);
         int64_t n = linux_host_syscall(SYS_readlink, (uint64_t)(uintptr_t)link, (uint64_t)(uintptr_t)out, 63, 0, 0, 0);
         if (n > 0) {
             out[n] = 0;
@@ -90,7 +90,7 @@ static bool is_other_guest(const char *dir, pid_t *pid)
     if (*pid <= 0)
         return false;
     snprintf(link, sizeof link, "/proc/%d/exe", (int)*pid);
-    return link_target("/proc/self/exe", own) > 0 && link_target(link, other) > 0 && strcmp(own, other) == 0;
+    return link_target("/proc/thread-self/exe", own) > 0 && link_target(link, other) > 0 && strcmp(own, other) == 0;
 }
 
 /* "/proc/PID" or "/proc/PID/task/TID" of this process, then `rest`: true, and the thread or 0. */
@@ -325,7 +325,7 @@ static int64_t sealed_file(const struct str *s, int oflags)
         return fd;
     linux_host_syscall(SYS_fcntl, (uint64_t)fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE, 0, 0, 0);
     /* opened again, its mode is what was asked for, and its offset 0 */
-    snprintf(path, sizeof path, "/proc/self/fd/%d", (int)fd);
+    snprintf(path, sizeof path, "/proc/thread-self/fd/%d", (int)fd);
     int64_t again = linux_host_syscall(SYS_open, (uint64_t)(uintptr_t)path, (uint64_t)(oflags & (O_CLOEXEC | O_NONBLOCK | O_PATH)), 0, 0, 0, 0);
     if (again < 0)
         return fd;
@@ -360,7 +360,7 @@ static int64_t open_exe(const struct linux_process *p, struct proc_where where, 
     if (where.pid ? !proc_other_exe(where.pid, path) : p->exe_fd < 0)
         return -ENOENT;
     if (!where.pid)
-        snprintf(path, sizeof path, "/proc/self/fd/%d", p->exe_fd);
+        snprintf(path, sizeof path, "/proc/thread-self/fd/%d", p->exe_fd);
     return linux_host_syscall(SYS_open, (uint64_t)(uintptr_t)path, (uint64_t)(unsigned)oflags, 0, 0, 0, 0);
 }
 

@@ -95,7 +95,7 @@ bool procmaps_print(struct linux_process *p, struct str *s)
 {
     struct str h = STR_INIT;
     struct line host, part, last = {.start = 0};
-    bool ok = proc_read_host("/proc/self/maps", &h), any = false;
+    bool ok = proc_read_host("/proc/thread-self/maps", &h), any = false;
     for (const char *text = str_get(&h), *next; ok && *text; text = next) {
         next = text + strcspn(text, "\n");
         next += *next == '\n';
@@ -123,7 +123,7 @@ bool procmaps_print_smaps(struct linux_process *p, struct str *s)
 {
     struct str h = STR_INIT;
     struct line host, part;
-    bool ok = proc_read_host("/proc/self/smaps", &h), ours = false;
+    bool ok = proc_read_host("/proc/thread-self/smaps", &h), ours = false;
     for (const char *text = str_get(&h), *next; ok && *text; text = next) {
         next = text + strcspn(text, "\n");
         next += *next == '\n';

@@ -412,10 +412,28 @@ static void with_threads(void)
     pause();
 }
 
+static void *exec_alone(void *arg)
+{
+    usleep(20000); /* the first thread is a zombie by now, and so is /proc/self */
+    syscall(SYS_close_range, 3, ~0u, 0);
+    return exec_in_thread(arg);
+}
+
+static void without_first_thread(void)
+{
+    pthread_t t;
+    static char *argv[] = {"x", "child", NULL};
+    static struct shape s = {AT_FDCWD, 0, self, argv, no_env, NULL};
+    pthread_create(&t, NULL, exec_alone, &s);
+    syscall(SYS_exit, 0);
+}
+
 static void threads(void)
 {
     char *argv[] = {"x", "child", NULL};
     struct shape s = {AT_FDCWD, 0, self, argv, no_env, with_threads};
+    RUNS(s, "argc=2", "argv1=child");
+    s.before = without_first_thread;
     RUNS(s, "argc=2", "argv1=child");
 }
 
