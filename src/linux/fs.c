@@ -69,7 +69,7 @@ static int64_t open_common(struct linux_thread *t, int dirfd, uint64_t path, uin
     int64_t ret = get_name(t, dirfd, path, follow, &n);
     if (ret < 0)
         return ret;
-    if (n.where.file != PROC_NONE && (follow || n.where.file != PROC_EXE))
+    if (n.where.file != PROC_NONE && (!(oflags & O_NOFOLLOW) || n.where.file != PROC_EXE))
         return proc_open(t, n.where, (int)oflags);
     return linux_wait_syscall(t, SYS_openat, (uint64_t)(int64_t)dirfd, n.addr, oflags, mode, 0, 0);
 }

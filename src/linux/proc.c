@@ -50,6 +50,19 @@ static int64_t own_pid(void)
     return linux_host_syscall(SYS_getpid, 0, 0, 0, 0, 0, 0);
 }
 
+/* The same without a descriptor, when there is none left: by the usual spellings. */
+static bool proc_directory_by_name(const char *path, char out[64])
+{
+    int pid = (int)own_pid(), tid = (int)linux_host_syscall(SYS_gettid, 0, 0, 0, 0, 0, 0), n;
+    if (strncmp(path, "/proc/self", 10) == 0 && (!path[10] || path[10] == '/'))
+        n = snprintf(out, 64, "/proc/%d%s", pid, path + 10);
+    else if (strncmp(path, "/proc/thread-self", 17) == 0 && (!path[17] || path[17] == '/'))
+        n = snprintf(out, 64, "/proc/%d/task/%d%s", pid, tid, path + 17);
+    else
+        n = snprintf(out, 64, "%s", path);
+    return n < 64 && strncmp(out, "/proc", 5) == 0;
+}
+
 /* The canonical name of directory (dirfd, path) if it lies in a proc file system; false if not. */
 static bool proc_directory(int dirfd, const char *path, char out[64])
 {
@@ -59,6 +72,8 @@ static bool proc_directory(int dirfd, const char *path, char out[64])
     int64_t fd = dirfd;
     if (path)
         fd = linux_host_syscall(SYS_openat, (uint64_t)(int64_t)dirfd, (uint64_t)(uintptr_t)path, O_PATH | O_DIRECTORY | O_CLOEXEC, 0, 0, 0);
+    if (fd == -EMFILE || fd == -ENFILE)
+        return proc_directory_by_name(path, out);
     if (fd < 0)
         return false;
     if (linux_host_syscall(SYS_fstatfs, (uint64_t)fd, (uint64_t)(uintptr_t)&fs, 0, 0, 0, 0) == 0 && fs.f_type == PROC_SUPER_MAGIC) {
@@ -130,7 +145,7 @@ struct proc_where proc_find(struct linux_thread *t, int dirfd, const char *path)
         return none;
     if (where.file == PROC_CPUINFO)
         return strcmp(dir, "/proc") == 0 ? where : none;
-    if (is_own(dir, number ? "/fd" : "", &where.tid))
+    if (is_own(dir, number ? "/fd" : "", &where.tid) || (number && is_own(dir, "/fdinfo", &where.tid)))
         return where;
     return where.file == PROC_EXE && is_other_guest(dir, &where.pid) ? where : none;
 }
@@ -369,6 +384,10 @@ int64_t proc_open(struct linux_thread *t, struct proc_where where, int oflags)
     struct str s = STR_INIT;
     if (where.file == PROC_PRIVATE)
         return -ENOENT;
+    if ((oflags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL))
+        return -EEXIST;
+    if (where.file == PROC_EXE && (oflags & O_ACCMODE) != O_RDONLY && !(oflags & O_PATH))
+        return -ETXTBSY; /* it runs, which the host does not know */
     if (where.file == PROC_EXE)
         return open_exe(t->proc, where, oflags);
     if (oflags & O_DIRECTORY)

@@ -13,6 +13,7 @@
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -212,6 +213,33 @@ static void threads_and_files(char **argv)
     CHECK(fcntl(fd, F_GETFD) == 0, "no close-on-exec that nobody asked for");
     close(fd);
     close(low);
+    CHECK(open("/proc/self/maps", O_RDONLY | O_CREAT | O_EXCL, 0600) == -1 && errno == EEXIST, "it exists: %d", errno);
+    CHECK(open("/proc/self/exe", O_WRONLY) == -1 && (errno == ETXTBSY || errno == EACCES), "the program runs: %d", errno);
+    for (fd = 1000; fd < 1100; fd++) {
+        snprintf(path, sizeof path, "/proc/self/fdinfo/%d", fd);
+        CHECK(open(path, O_RDONLY) == -1, "%s can be opened", path);
+    }
+}
+
+/* No descriptor is left to look at directories with. */
+static void without_descriptors(void)
+{
+    struct rlimit old, few = {64, 64};
+    struct stat a, b;
+    char link[PATH_MAX];
+    int last = -1, fd;
+    getrlimit(RLIMIT_NOFILE, &old);
+    few.rlim_max = old.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &few);
+    while ((fd = open("/dev/null", O_RDONLY)) >= 0)
+        last = fd;
+    ssize_t n = readlink("/proc/self/exe", link, sizeof link - 1);
+    link[n > 0 ? n : 0] = 0;
+    CHECK(!strcmp(link, self), "exe is %s", link);
+    CHECK(!stat("/proc/self/exe", &a) && !stat(self, &b) && a.st_ino == b.st_ino, "not the program");
+    for (fd = 3; fd <= last; fd++)
+        close(fd);
+    setrlimit(RLIMIT_NOFILE, &old);
 }
 
 int main(int argc, char **argv)
@@ -223,5 +251,6 @@ int main(int argc, char **argv)
     maps();
     identity(argv);
     threads_and_files(argv);
+    without_descriptors();
     return check_done();
 }
