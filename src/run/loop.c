@@ -17,6 +17,8 @@ static inline uint64_t *pc_slot(struct engine_thread *t)
 bool run_is_hot(struct engine *e, uint64_t pc)
 {
     unsigned threshold = e->cfg.hot_threshold ? e->cfg.hot_threshold : HOT_DEFAULT;
+    if (threshold > UINT8_MAX)
+        threshold = UINT8_MAX;
     uint8_t *h = &e->heat[(pc >> 1) * UINT64_C(0x9e3779b97f4a7c15) >> 48];
     if (*h + 1u >= threshold)
         return true;
