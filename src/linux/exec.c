@@ -133,16 +133,15 @@ int64_t linux_program_check(const struct linux_program *prog)
                                    AT_EMPTY_PATH | AT_EXECVE_CHECK, 0);
     if (r != -EINVAL && r != -ENOSYS)
         return r;
-    char self[40]; /* kernels before 6.14 */
-    snprintf(self, sizeof self, "/proc/thread-self/fd/%d", fd);
-    return faccessat(AT_FDCWD, self, X_OK, AT_EACCESS) ? -errno : 0;
+    /* kernels before 6.14 */
+    return linux_host_syscall(SYS_faccessat2, (uint64_t)fd, (uint64_t)(uintptr_t) "", X_OK, AT_EACCESS | AT_EMPTY_PATH, 0, 0);
 }
 
 /* -- the handover variable --------------------------------------------------------------------------------- */
 
 /* Numbers of struct engine_config and flags of linux_options that the next btv-run inherits: one row each. */
 #define HANDOVER_NUMBERS(N)                                                                                                    \
-    N(strace, strace) N(stats, stats) N(show, show_emulator) N(native, allow_native)                                           \
+    N(strace, strace) N(self, self_fd) N(stats, stats) N(show, show_emulator) N(native, allow_native)                                           \
     N(cache, engine.cache_bytes) N(hot, engine.hot_threshold) N(interp, engine.interpret_only) N(check, engine.check_exec)     \
     N(nochain, engine.no_chain) N(insns, engine.max_insns) N(regs, engine.regs) N(flush, engine.flush_every)                   \
     N(jitlo, engine.jit_lo) N(jithi, engine.jit_hi)                                                                            \
@@ -351,6 +350,8 @@ static int64_t start_self(struct linux_process *p, const struct linux_program *p
     }
     struct linux_options opt = p->opt;
     opt.limits = (struct linux_limits){p->rlimit[RLIMIT_AS], p->rlimit[RLIMIT_DATA], p->rlimit[RLIMIT_STACK]};
+    bool hand_self = p->self_fd > 0 && access("/proc/thread-self/exe", F_OK); /* no /proc here */
+    opt.self_fd = hand_self ? p->self_fd : 0;
     str_adds(&s, LINUX_EXEC_VARIABLE "=");
     linux_exec_encode(&s, &opt, guest_path, fd, execfn);
     char *text = s.p;
@@ -366,6 +367,8 @@ static int64_t start_self(struct linux_process *p, const struct linux_program *p
         linux_signal_exec_reset(p);
         if (p->opt.trace.topics)
             fcntl(p->opt.trace.fd, F_SETFD, 0);
+        if (hand_self)
+            fcntl(p->self_fd, F_SETFD, 0);
         r = p->self_fd >= 0 ? host_exec(p->self_fd, "", argv, (uint64_t)(uintptr_t)env.v) : -ENOENT;
         if (!is_final(r))
             r = host_exec(AT_FDCWD, "/proc/thread-self/exe", argv, (uint64_t)(uintptr_t)env.v);
@@ -373,6 +376,8 @@ static int64_t start_self(struct linux_process *p, const struct linux_program *p
             r = host_exec(prog->fd, "", argv, (uint64_t)(uintptr_t)(env.v + 1));
         if (p->opt.trace.topics)
             fcntl(p->opt.trace.fd, F_SETFD, FD_CLOEXEC);
+        if (hand_self)
+            fcntl(p->self_fd, F_SETFD, FD_CLOEXEC);
         linux_signal_exec_failed(p);
     }
     vector_free(&env);
@@ -436,7 +441,8 @@ int64_t linux_execve(struct linux_thread *t, int dirfd, const char *guest_path, 
         char exe[PATH_MAX];
         memcpy(exe, prog.host, sizeof exe);
         linux_path_to_guest(p, exe);
-        r = start_self(p, &prog, argv_host, envp, exe, name, !script.n && needs_fd(&prog, name));
+        bool nameless = !exe[0]; /* no /proc to ask */
+        r = start_self(p, &prog, argv_host, envp, nameless ? name : exe, name, nameless || (!script.n && needs_fd(&prog, name)));
     } else if (r == 0) {
         linux_signal_exec_reset(p);
         r = host_exec(AT_FDCWD, prog.host, argv_host, envp);

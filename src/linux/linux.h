@@ -105,6 +105,7 @@ struct linux_options {
     bool allow_native;       /* execve of a host program runs it */
     const char *execfn;      /* AT_EXECFN if it is not the path: handed over by execve */
     int exec_fd;             /* the program, already open (fexecve, binfmt_misc's AT_EXECFD), or -1; linux_load takes it */
+    int self_fd;             /* btv's executable where /proc cannot name it: handed over by execve; 0: none */
     bool keep_argv0;         /* AT_FLAGS has AT_FLAGS_PRESERVE_ARGV0: binfmt_misc's flag P */
     struct trace_config trace; /* topics 0: none; fd as strace_fd */
     struct linux_limits limits; /* at the start */

@@ -71,6 +71,27 @@ static struct maps_line *read_maps(unsigned *n)
     return v;
 }
 
+/* The same where /proc is not mounted (a chroot): all of btv that can lie in the guest's range are its image and its heap. */
+static struct maps_line *known_maps(unsigned *n)
+{
+    extern const char __ehdr_start[], _end[]; /* of the linker */
+    struct maps_line *v = malloc(2 * sizeof *v);
+    if (!v)
+        return NULL;
+    uint64_t end = ALIGN_UP((uint64_t)(uintptr_t)sbrk(0), GUEST_PAGE_SIZE), start = end;
+    unsigned char resident;
+    while (!mincore(mem_host(start - GUEST_PAGE_SIZE), GUEST_PAGE_SIZE, &resident))
+        start -= GUEST_PAGE_SIZE;
+    struct maps_line heap = {start, end, true};
+    struct maps_line image = {ALIGN_DOWN((uint64_t)(uintptr_t)__ehdr_start, GUEST_PAGE_SIZE), ALIGN_UP((uint64_t)(uintptr_t)_end, GUEST_PAGE_SIZE), false};
+    if (heap.start < image.end && image.start < heap.end) /* adjoining: the walk went through the image */
+        heap.start = image.end;
+    *n = 2;
+    v[heap.start < image.start ? 0 : 1] = heap;
+    v[heap.start < image.start ? 1 : 0] = image;
+    return v;
+}
+
 /* Highest address of the guest's range, from where the host puts btv's next mapping. */
 static uint64_t choose_high(const struct maps_line *v, unsigned n)
 {
@@ -95,7 +116,9 @@ enum btv_status linux_mm_init(struct linux_process *p, struct btv_error *err)
     unsigned n;
     struct maps_line *v = read_maps(&n);
     if (!v)
-        return err_host(err, errno, "/proc/self/maps: cannot be read; mount /proc");
+        v = known_maps(&n);
+    if (!v)
+        return err_set(err, BTV_NOMEM, "address space: out of memory");
     uint64_t high = choose_high(v, n);
     enum btv_status st = mem_new(RANGE_LOW, high, &p->mem);
     for (unsigned i = 0; i < n && st == BTV_OK; i++) {

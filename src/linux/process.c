@@ -113,7 +113,9 @@ static enum btv_status process_new(const struct linux_options *opt, const struct
         free(p);
         return err_set(err, BTV_NOTIMPL, "%s: this build has no Linux processes for this instruction set", guest->name);
     }
-    p->self_fd = linux_private_fd(open("/proc/self/exe", O_PATH | O_CLOEXEC));
+    p->self_fd = linux_private_fd(opt->self_fd ? opt->self_fd : open("/proc/self/exe", O_PATH | O_CLOEXEC));
+    if (opt->self_fd)
+        fcntl(p->self_fd, F_SETFD, FD_CLOEXEC);
     if (opt->strace && opt->strace_fd > STDERR_FILENO)
         p->opt.strace_fd = linux_private_fd(opt->strace_fd);
     start_trace(&p->opt.trace);
