@@ -194,15 +194,17 @@ static bool judge(struct engine_thread *t, const struct block *b, const struct s
 bool run_checked(struct engine_thread *t, struct block *b, enum host_exit *kind)
 {
     struct engine *e = t->engine;
-    struct shadow *s = malloc(sizeof *s);
     struct ir_exit last = {0};
-    if (!s)
+    pthread_mutex_lock(&e->check_lock);
+    if (!e->shadow && !(e->shadow = malloc(sizeof *e->shadow))) {
+        pthread_mutex_unlock(&e->check_lock);
         return err_set(&t->err, BTV_NOMEM, "check: no memory") == BTV_OK;
+    }
+    struct shadow *s = e->shadow;
     s->engine = e;
     s->nstores = s->nloads = 0;
     s->overflow = false;
     s->cpu = t->cpu;
-    pthread_mutex_lock(&e->check_lock);
     t->shadow = s;
     t->interpreting = true;
     unsigned n = interpret(s, t, b, &last);
@@ -218,17 +220,15 @@ bool run_checked(struct engine_thread *t, struct block *b, enum host_exit *kind)
         ok = true;
     }
     pthread_mutex_unlock(&e->check_lock);
-    free(s);
     return ok;
 }
 
 bool run_check_landed(struct engine_thread *t)
 {
-    struct shadow *s = t->shadow;
+    bool tried = t->shadow != NULL;
     pthread_mutex_unlock(&t->engine->check_lock);
-    if (!s)
+    if (!tried)
         return false;
-    free(s);
     t->shadow = NULL;
     t->unchecked = true;
     atomic_store(&t->in_code, false);

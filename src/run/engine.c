@@ -67,6 +67,7 @@ void engine_free(struct engine *e)
         return;
     cache_free(e);
     free(e->stubs.bytes);
+    free(e->shadow);
     if (e->perf_map)
         fclose(e->perf_map);
     pthread_mutex_destroy(&e->lock);

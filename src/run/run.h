@@ -85,6 +85,7 @@ struct engine {
     pthread_mutex_t lock;
     pthread_cond_t resumed;
     pthread_mutex_t check_lock; /* --check=exec: one thread at a time runs guest code; nothing else is locked inside */
+    struct shadow *shadow;      /* check.c, under check_lock: large, so made once */
     struct engine_thread *threads;
     bool stopping; /* somebody holds all threads out of code */
 
