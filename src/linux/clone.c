@@ -325,6 +325,7 @@ static int64_t shared_clone(struct shared_child *s)
 static void *helper_main(void *arg)
 {
     struct shared_child *s = arg;
+    linux_signal_take_back(s->birth.parent->proc);
     int64_t r = shared_clone(s);
     if (r < 0)
         announce(&s->birth, r);
