@@ -203,6 +203,11 @@ void linux_thread_loop(struct linux_thread *t)
 
 int64_t linux_sys_exit(struct linux_thread *t, const uint64_t a[6])
 {
+    linux_signal_block_all();
+    if (linux_signal_pending(t)) { /* taken from the host before this call: nobody else would handle it */
+        linux_signal_unblock(t);
+        return -LINUX_ERESTARTNOINTR;
+    }
     t->exit_code = (int)a[0];
     t->dead = true;
     return 0;
