@@ -141,7 +141,7 @@ int64_t linux_program_check(const struct linux_program *prog)
 
 /* Numbers of struct engine_config and flags of linux_options that the next btv-run inherits: one row each. */
 #define HANDOVER_NUMBERS(N)                                                                                                    \
-    N(strace, strace) N(self, self_fd) N(stats, stats) N(show, show_emulator) N(native, allow_native)                                           \
+    N(strace, strace) N(stracefd, strace_fd) N(self, self_fd) N(stats, stats) N(show, show_emulator) N(native, allow_native)                                           \
     N(cache, engine.cache_bytes) N(hot, engine.hot_threshold) N(interp, engine.interpret_only) N(check, engine.check_exec)     \
     N(nochain, engine.no_chain) N(insns, engine.max_insns) N(regs, engine.regs) N(flush, engine.flush_every)                   \
     N(jitlo, engine.jit_lo) N(jithi, engine.jit_hi)                                                                            \
@@ -333,6 +333,17 @@ static bool is_final(int64_t r)
     return r == -E2BIG || r == -EFAULT || r == -ENOMEM || r == -EAGAIN;
 }
 
+/* Which of btv's own descriptors the next btv-run gets: those that it cannot open itself. */
+static void keep_open(const struct linux_process *p, bool self, int fd_flags)
+{
+    if (p->opt.trace.topics)
+        fcntl(p->opt.trace.fd, F_SETFD, fd_flags);
+    if (p->opt.strace)
+        fcntl(p->opt.strace_fd, F_SETFD, fd_flags);
+    if (self)
+        fcntl(p->self_fd, F_SETFD, fd_flags);
+}
+
 /* Starts btv's executable for the program; returns only -errno. */
 static int64_t start_self(struct linux_process *p, const struct linux_program *prog, uint64_t argv, uint64_t envp, const char *guest_path, const char *execfn,
                           bool by_fd)
@@ -365,19 +376,13 @@ static int64_t start_self(struct linux_process *p, const struct linux_program *p
         goto out;
     if (r == 0) {
         linux_signal_exec_reset(p);
-        if (p->opt.trace.topics)
-            fcntl(p->opt.trace.fd, F_SETFD, 0);
-        if (hand_self)
-            fcntl(p->self_fd, F_SETFD, 0);
+        keep_open(p, hand_self, 0);
         r = p->self_fd >= 0 ? host_exec(p->self_fd, "", argv, (uint64_t)(uintptr_t)env.v) : -ENOENT;
         if (!is_final(r))
             r = host_exec(AT_FDCWD, "/proc/thread-self/exe", argv, (uint64_t)(uintptr_t)env.v);
         if (!is_final(r)) /* binfmt_misc may know what to do */
             r = host_exec(prog->fd, "", argv, (uint64_t)(uintptr_t)(env.v + 1));
-        if (p->opt.trace.topics)
-            fcntl(p->opt.trace.fd, F_SETFD, FD_CLOEXEC);
-        if (hand_self)
-            fcntl(p->self_fd, F_SETFD, FD_CLOEXEC);
+        keep_open(p, hand_self, FD_CLOEXEC);
         linux_signal_exec_failed(p);
     }
     vector_free(&env);

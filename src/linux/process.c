@@ -86,14 +86,18 @@ const struct linux_abi *linux_abi_for(const struct guest_isa *g)
 }
 
 /* The lines go where they went at the start, whatever the guest makes of its standard error. */
+static int output_fd(int fd)
+{
+    fd = linux_private_fd(fd <= STDERR_FILENO ? dup(fd) : fd);
+    fcntl(fd, F_SETFD, FD_CLOEXEC);
+    return fd;
+}
+
 static void start_trace(struct trace_config *c)
 {
     if (!c->topics)
         return;
-    if (c->fd <= STDERR_FILENO)
-        c->fd = dup(c->fd);
-    c->fd = linux_private_fd(c->fd);
-    fcntl(c->fd, F_SETFD, FD_CLOEXEC);
+    c->fd = output_fd(c->fd);
     trace_start(c);
 }
 
@@ -116,8 +120,8 @@ static enum btv_status process_new(const struct linux_options *opt, const struct
     p->self_fd = linux_private_fd(opt->self_fd ? opt->self_fd : open("/proc/self/exe", O_PATH | O_CLOEXEC));
     if (opt->self_fd)
         fcntl(p->self_fd, F_SETFD, FD_CLOEXEC);
-    if (opt->strace && opt->strace_fd > STDERR_FILENO)
-        p->opt.strace_fd = linux_private_fd(opt->strace_fd);
+    if (opt->strace)
+        p->opt.strace_fd = output_fd(opt->strace_fd);
     start_trace(&p->opt.trace);
     enum btv_status st = linux_mm_init(p, err);
     p->opt.engine.private_fd = move_high;

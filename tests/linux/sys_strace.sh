@@ -70,6 +70,15 @@ if "$cc" -O1 -w -D_GNU_SOURCE -static -o "$out/p" "$out/p.c"; then
         s/tv_sec=[^}]*/tv_sec=TIME/; s/(syscall_999\(0x1, 0x2), [^)]*/\1, REST/' >"$out/got"
     if [ $status = 5 ]; then passed=1; else failed=1; echo "exit status $status, not 5"; fi
     if diff "$out/want" "$out/got"; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
+    # what a program executes goes on in the same file, and the guest's standard error stays its own
+    cat >"$out/e.c" <<'END'
+#include <unistd.h>
+int main(int c, char **v) { close(2); return c > 1 ? 7 : execl(v[0], v[0], "again", (char *)0); }
+END
+    "$cc" -w -static -o "$out/e" "$out/e.c" && $BTV --strace="$out/log" "$out/e" 2>"$out/err"
+    if [ $? = 7 ] && [ ! -s "$out/err" ] && grep -q 'exit_group(7)' "$out/log"; then passed=$((passed + 1)); else failed=$((failed + 1)); cat "$out/err"; fi
+    $BTV --strace "$out/e" 2>"$out/err"
+    if grep -q 'exit_group(7)' "$out/err"; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
 else
     failed=1
 fi
