@@ -16,6 +16,7 @@ title() { printf '\n== %s\n' "$*"; }
 # show COMMAND... - prints the command and runs it; what it says is checked only for success
 show() {
     local text="$*"
+    text=${text//$work\//}
     printf '$ %s\n' "${text//$top\//}"
     if timeout 120 "$@"; then
         passed=$((passed + 1))
@@ -29,8 +30,17 @@ root=${BTV_ROOTS:-/tmp/roots}/riscv64
 if tools/guest-root.sh -a riscv64 "$root"; then
     title "riscv64 Debian programs on $(uname -m)"
     show "$run" -L "$root" "$root/usr/bin/uname" -m
-    # shellcheck disable=SC2016  # for the guest's shell
-    show "$run" -L "$root" "$root/usr/bin/bash" -c 'echo "$BASH_VERSION on $(uname -m)"; seq 1000 | sort -R | sort -n | tail -n 2; for i in 1 2 3; do (echo "child $i"); done; ls /usr/bin | wc -l'
+    title "a shell of that root: each line as bash -v reads it, then what it prints"
+    show "$run" -L "$root" "$root/usr/bin/bash" -v -s 2>&1 <<'EOF'
+echo "bash $BASH_VERSION on $(uname -sm), process $$"
+seq 1000 | sort -R | sort -n | tail -n 2
+for i in 1 2 3; do (echo "child $i") & wait; done
+find /usr/bin -name 'x*' | xargs -n 1 basename | sort | head -n 4 | tr '\n' ' '; echo
+tar -cf - /usr/share/doc/bash 2>/dev/null | xz | xz -d | tar -tf - | wc -l
+trap 'echo "caught USR1"' USR1; kill -USR1 $$
+lua -e 'print(_VERSION, 2^53, math.pi)'
+EOF
+    title "interpreters"
     show "$run" -L "$root" "$root/usr/bin/python3" -c 'import platform, sys, threading, hashlib
 print("Python", sys.version.split()[0], platform.machine(), sum(i * i for i in range(100000)))
 t = [threading.Thread(target=lambda i=i: print("thread", i)) for i in range(3)]
