@@ -122,7 +122,7 @@ static const struct {
     {PR_MCE_KILL, 0, 0},           {PR_MCE_KILL_GET, 0, 0},           {PR_SET_CHILD_SUBREAPER, 0, 0}, {PR_GET_CHILD_SUBREAPER, 1, 4},
     {PR_SET_NO_NEW_PRIVS, 0, 0},   {PR_GET_NO_NEW_PRIVS, 0, 0},       {PR_SET_THP_DISABLE, 0, 0},    {PR_GET_THP_DISABLE, 0, 0},
     {PR_CAP_AMBIENT, 0, 0},        {PR_GET_SPECULATION_CTRL, 0, 0},   {PR_SET_SPECULATION_CTRL, 0, 0}, {PR_SET_IO_FLUSHER, 0, 0},
-    {PR_GET_IO_FLUSHER, 0, 0},     {PR_SET_PTRACER, 0, 0},
+    {PR_GET_IO_FLUSHER, 0, 0},     {PR_SET_PTRACER, 0, 0},            {PR_GET_SECCOMP, 0, 0},
 };
 
 /* Names a range of anonymous memory in /proc/PID/maps. */

@@ -413,9 +413,11 @@ int64_t linux_sys_munmap(struct linux_thread *t, const uint64_t a[6])
 {
     struct linux_process *p = t->proc;
     uint64_t start = a[0], len = a[1];
-    if ((start & ~GUEST_PAGE_MASK) || start > mem_high(p->mem) || len > mem_high(p->mem) - start || !len)
+    if ((start & ~GUEST_PAGE_MASK) || start > SYS_USER_END || len > SYS_USER_END - start || !len)
         return -EINVAL;
     uint64_t end = start + ALIGN_UP(len, GUEST_PAGE_SIZE);
+    if (end > mem_high(p->mem)) /* nothing of the guest's is there */
+        end = mem_high(p->mem);
     if (start < mem_low(p->mem))
         start = mem_low(p->mem);
     if (start >= end)

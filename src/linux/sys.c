@@ -186,8 +186,6 @@ int64_t sys_check_iov(const struct linux_process *p, uint64_t iov, uint64_t coun
     return 0;
 }
 
-#define USER_END UINT64_C(0x7ffffffff000) /* of 47 bits of user space, here and on RISC-V with Sv48 */
-
 /* -- checks ------------------------------------------------------------------------------------------------ */
 
 static uint64_t count_of(const struct sys_arg *arg, const uint64_t a[6])
@@ -204,7 +202,7 @@ static void check_buffer(const struct linux_process *p, const struct sys_arg *ar
     uint64_t len = a[arg->count];
     if (!a[i] || !len || sys_inside(p, a[i], len))
         return;
-    if (sys_inside(p, a[i], 1) && len <= USER_END - a[i])
+    if (sys_inside(p, a[i], 1) && len <= SYS_USER_END - a[i])
         a[arg->count] = (a[i] < p->host_start ? p->host_start : mem_high(p->mem)) - a[i];
     else
         a[i] = SYS_BAD_POINTER;
@@ -251,7 +249,7 @@ static int64_t check_args(const struct linux_thread *t, const struct sys_row *ro
             ret = sys_check_iov(p, a[i], a[arg->count]);
             break;
         case SYS_A_SPAN:
-            if (!sys_inside(p, a[i], a[arg->count]))
+            if (a[arg->count] && !sys_inside(p, a[i], a[arg->count])) /* no bytes are no access */
                 ret = -ENOMEM;
             break;
         case SYS_A_STR:

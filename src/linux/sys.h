@@ -12,6 +12,7 @@
 
 /* Above every user address: access_ok() of the host's kernel refuses it. */
 #define SYS_BAD_POINTER UINT64_C(0xfffffffffffff000)
+#define SYS_USER_END UINT64_C(0x7ffffffff000) /* of 47 bits of user space, here and on RISC-V with Sv48 */
 #define SYS_NO_RESTART UINT64_MAX /* restart_nr when no call is to be restarted */
 
 enum sys_arg_kind {
