@@ -18,6 +18,7 @@ struct guest_code {
 
 #define GUEST_MAX_RANGES 4
 #define GUEST_MAX_INSNS 64
+#define GUEST_MAX_BYTES (4 * GUEST_MAX_INSNS) /* of code in a block: it ends before there is more */
 
 struct guest_range {
     uint64_t start, end; /* guest bytes [start, end) */
@@ -34,6 +35,8 @@ struct guest_lift {
     unsigned insns;
     struct guest_range range[GUEST_MAX_RANGES]; /* guest bytes the translation depends on */
     unsigned nranges;
+    uint8_t bytes[GUEST_MAX_BYTES]; /* what was decoded, range after range: memory may have changed since */
+    unsigned nbytes;
 };
 
 /* How the interpreter reaches memory when it must not touch it directly (--check=exec); NULL members: direct. */

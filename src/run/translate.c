@@ -2,7 +2,8 @@
  * Guest code at a pc -> IR -> host code -> a published block.
  *
  * Works in the thread's own arena without a lock; only publishing takes it.  If guest code was changed by somebody
- * meanwhile (the generation moved), the translation is thrown away and made again.
+ * meanwhile (the generation moved), the translation is thrown away and made again.  A change that nobody has announced yet is
+ * found later, by comparing memory with the bytes that were decoded: never with what memory holds once the lifter is done.
  */
 #include <pthread.h>
 #include <stdatomic.h>
@@ -28,21 +29,6 @@ const uint8_t *fetch_code(void *thread, uint64_t pc, size_t *avail)
     }
     *avail = (size_t)(t->win_end - pc);
     return mem_host(pc);
-}
-
-/* The guest bytes a translation depends on, in one piece. */
-static uint8_t *copy_ranges(struct arena *a, const struct guest_lift *g)
-{
-    size_t len = 0, at = 0;
-    for (unsigned i = 0; i < g->nranges; i++)
-        len += (size_t)(g->range[i].end - g->range[i].start);
-    uint8_t *copy = arena_push_raw(a, len ? len : 1);
-    for (unsigned i = 0; copy && i < g->nranges; i++) {
-        size_t n = (size_t)(g->range[i].end - g->range[i].start);
-        memcpy(copy + at, mem_host(g->range[i].start), n);
-        at += n;
-    }
-    return copy;
 }
 
 static enum btv_status make(struct engine_thread *t, uint64_t pc, unsigned max_insns, struct guest_lift *g, struct host_code *code)
@@ -71,14 +57,14 @@ static enum btv_status make(struct engine_thread *t, uint64_t pc, unsigned max_i
     return st;
 }
 
-static struct block *publish(struct engine_thread *t, const struct guest_lift *g, const struct host_code *code, const uint8_t *copy, uint64_t pc)
+static struct block *publish(struct engine_thread *t, const struct guest_lift *g, const struct host_code *code, uint64_t pc)
 {
     struct engine *e = t->engine;
     struct block *b = NULL;
-    enum btv_status st = cache_publish(e, g, code, copy, pc, &b, &t->err);
+    enum btv_status st = cache_publish(e, g, code, g->bytes, pc, &b, &t->err);
     if (st == BTV_LIMIT || st == BTV_NOMEM) {
         cache_flush(e, t);
-        st = cache_publish(e, g, code, copy, pc, &b, &t->err);
+        st = cache_publish(e, g, code, g->bytes, pc, &b, &t->err);
     }
     if (st == BTV_OK && e->cfg.flush_every && e->stats.blocks_translated % e->cfg.flush_every == 0) {
         cache_flush(e, t);
@@ -105,14 +91,11 @@ struct block *translate(struct engine_thread *t, uint64_t pc)
         /* Without an instruction there is nothing to keep: code that cannot be fetched now may appear without notice. */
         if (st != BTV_OK || !g.nranges || !g.insns)
             return NULL;
-        const uint8_t *copy = copy_ranges(&t->scratch, &g);
-        if (!copy)
-            return NULL;
         pthread_mutex_lock(&e->lock);
         struct block *b = NULL;
         bool same = gen == e->generation;
         if (same)
-            b = publish(t, &g, &code, copy, pc);
+            b = publish(t, &g, &code, pc);
         pthread_mutex_unlock(&e->lock);
         if (same)
             return b;

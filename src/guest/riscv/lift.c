@@ -402,6 +402,7 @@ enum btv_status rv_lift(struct guest_lift *g, struct ir_func *f)
     struct lift lift = {.f = f, .g = g, .in = &in, .pc = g->pc, .next = g->pc}, *c = &lift;
     struct reader reader = {.code = g->code};
     g->insns = 0;
+    g->nbytes = 0;
     g->nranges = 1;
     g->range[0] = (struct guest_range){g->pc, g->pc};
     f->pc = g->pc;
@@ -411,7 +412,7 @@ enum btv_status rv_lift(struct guest_lift *g, struct ir_func *f)
         uint32_t raw;
         uint64_t bad;
         c->pc = c->next;
-        if (g->insns == g->max_insns) {
+        if (g->insns == g->max_insns || g->nbytes + sizeof raw > sizeof g->bytes) {
             lift_goto(c, c->pc, 0);
             break;
         }
@@ -425,6 +426,8 @@ enum btv_status rv_lift(struct guest_lift *g, struct ir_func *f)
         rv_decode(raw, &in);
         c->next = c->pc + in.len;
         g->range[g->nranges - 1].end = c->next;
+        store_u32(g->bytes + g->nbytes, raw); /* of a short one, the next overwrites the rest */
+        g->nbytes += in.len;
         ir_emit(f, IR_OP_MARK, IR_VOID, 0, 0, 0, c->pc, in.len);
         lift_one(c);
         g->insns++;
