@@ -35,6 +35,7 @@ struct shadow {
     struct shadow_load load[MAX_LOADS];
     unsigned nstores, nloads, insn;
     bool overflow;
+    bool others; /* there were other threads when the block started; the last may end before it is judged */
     struct cpu_snapshot {
         uint64_t slot[CPU_SLOTS];
         struct fp_env fp;
@@ -115,12 +116,17 @@ static unsigned interpret(struct shadow *s, struct engine_thread *t, const struc
     return n + 1;
 }
 
-/* May somebody else than thread t write there? */
-static bool foreign(const struct engine_thread *t, uint64_t addr)
+static bool others(const struct engine_thread *t)
 {
     const struct engine_thread *first = t->engine->threads; /* without the lock: only compared unless it is t */
+    return first != t || first->next;
+}
+
+/* May somebody else than thread t have written there? */
+static bool foreign(const struct engine_thread *t, const struct shadow *s, uint64_t addr)
+{
     struct mem_region r;
-    if (first != t || first->next)
+    if (s->others || others(t))
         return true;
     return mem_get(t->engine->mem, addr, &r) && r.flags & (MEM_SHARED | MEM_VDSO);
 }
@@ -132,12 +138,12 @@ static bool disturbed(const struct engine_thread *t, const struct block *b, cons
         return true;
     for (unsigned n = 0; n < s->nloads; n++) {
         const struct shadow_load *l = &s->load[n];
-        if (memcmp(mem_host(l->addr), &l->value, l->bytes) && foreign(t, l->addr))
+        if (memcmp(mem_host(l->addr), &l->value, l->bytes) && foreign(t, s, l->addr))
             return true;
     }
     for (unsigned n = 0; n < s->nstores; n++) {
         const struct shadow_store *st = &s->store[n];
-        if (memcmp(mem_host(st->addr), &st->value, st->bytes) && foreign(t, st->addr))
+        if (memcmp(mem_host(st->addr), &st->value, st->bytes) && foreign(t, s, st->addr))
             return true;
     }
     return false;
@@ -204,6 +210,7 @@ bool run_checked(struct engine_thread *t, struct block *b, enum host_exit *kind)
     s->engine = e;
     s->nstores = s->nloads = 0;
     s->overflow = false;
+    s->others = others(t);
     s->cpu = t->cpu;
     t->shadow = s;
     t->interpreting = true;
