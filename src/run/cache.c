@@ -12,6 +12,7 @@
 #include "run/run.h"
 
 #define FIRST_TABLE 4096
+#define WINDOW_BYTES (UINT64_C(64) << 10)
 
 /* -- code memory ---------------------------------------------------------------------------------------------- */
 
@@ -34,10 +35,34 @@ static enum btv_status new_file(struct engine *e, uint64_t from, struct btv_erro
     }
     if (e->code_fd >= 0)
         close(e->code_fd);
+    cache_close_window(e);
     e->code_fd = fd;
     e->file_base = from;
     e->code_used = from;
     return BTV_OK;
+}
+
+void cache_close_window(struct engine *e)
+{
+    if (e->window)
+        munmap(e->window, WINDOW_BYTES);
+    e->window = NULL;
+}
+
+/* A writable view of code offset `at`: a window on the file, moved when the offset leaves it.  NULL after filling err. */
+static uint8_t *writable(struct engine *e, uint64_t at, struct btv_error *err)
+{
+    if (!e->window || at < e->win_start || at >= e->win_start + WINDOW_BYTES) {
+        cache_close_window(e);
+        e->win_start = ALIGN_DOWN(at, (uint64_t)GUEST_PAGE_SIZE);
+        void *p = mmap(NULL, WINDOW_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, e->code_fd, (off_t)(e->win_start - e->file_base));
+        if (p == MAP_FAILED) {
+            err_host(err, errno, "code cache: cannot map a window to write code");
+            return NULL;
+        }
+        e->window = p;
+    }
+    return e->window + (at - e->win_start);
 }
 
 static enum btv_status append(struct engine *e, const void *bytes, uint64_t len, uint8_t **at, struct btv_error *err)
@@ -50,14 +75,13 @@ static enum btv_status append(struct engine *e, const void *bytes, uint64_t len,
     uint64_t start = ALIGN_UP(e->code_used, (uint64_t)16);
     if (start + len > e->code_cap)
         return BTV_LIMIT;
-    const uint8_t *p = bytes;
     for (uint64_t done = 0; done < len;) {
-        ssize_t n = pwrite(e->code_fd, p + done, len - done, (off_t)(start + done - e->file_base));
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return err_host(err, errno, "code cache: cannot write code");
-        done += (uint64_t)n;
+        uint8_t *to = writable(e, start + done, err);
+        if (!to)
+            return BTV_HOST;
+        uint64_t room = e->win_start + WINDOW_BYTES - (start + done), n = len - done < room ? len - done : room;
+        memcpy(to, (const uint8_t *)bytes + done, n);
+        done += n;
     }
     e->code_used = start + len;
     *at = e->code + start;
@@ -121,6 +145,7 @@ static void free_tables(struct engine *e)
 
 void cache_free(struct engine *e)
 {
+    cache_close_window(e);
     if (e->code)
         munmap(e->code, e->code_cap + e->data_cap);
     if (e->code_fd >= 0)

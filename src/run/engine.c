@@ -224,6 +224,7 @@ void engine_fork_child(struct engine *e, struct engine_thread *t)
     e->threads = t;
     t->next = NULL;
     /* The parent goes on appending to its file: we append to our own, from the next page on. */
+    cache_close_window(e);
     if (e->code_fd >= 0)
         close(e->code_fd);
     e->code_fd = -1;

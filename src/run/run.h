@@ -8,9 +8,9 @@
  *   fault.c      host faults -> guest exceptions
  *   check.c      --check=exec
  *
- * Code memory is a memory file mapped readable and executable, never writable; code is written with pwrite(2) and only
- * ever appended.  A child of fork appends to a file of its own from the next page on, so parent and child share what
- * they had and never disturb each other.  Links are data (host_link), private to each process.
+ * Code memory is a memory file mapped readable and executable, never writable; code is only ever appended, through a small window
+ * on the file elsewhere in the address space, readable and writable, never executable.  A child of fork appends to a file of its
+ * own from the next page on, so parent and child share what they had and never disturb each other.  Links are data (host_link), private to each process.
  *
  * Locks: engine.lock guards publishing, links, invalidation and the thread list.  Look-ups take no lock: `table` is
  * replaced as a whole when it grows, entries are only ever filled, or emptied of their block.
@@ -94,6 +94,8 @@ struct engine {
     uint64_t code_cap, code_used;
     uint64_t file_base;       /* offset in `code` where code_fd's file starts */
     int code_fd;              /* -1: make one before appending */
+    uint8_t *window;          /* where appended code is written, or NULL */
+    uint64_t win_start;       /* its offset in `code` */
     uint8_t *data;            /* link records */
     uint64_t data_cap, data_used;
     enum host_exit (*enter)(struct cpu *cpu, void *code);
@@ -134,6 +136,8 @@ struct engine_thread {
 /* -- cache.c -- */
 BTV_NODISCARD enum btv_status cache_init(struct engine *e, struct btv_error *err);
 void cache_free(struct engine *e);
+/* Gives up the writable view of code; append opens it again. */
+void cache_close_window(struct engine *e);
 struct block *cache_find(struct engine *e, uint64_t pc);
 /* Appends code and publishes the block.  *out may be an older block for the same pc.  BTV_LIMIT: no room, flush. Lock held. */
 BTV_NODISCARD enum btv_status cache_publish(struct engine *e, const struct guest_lift *g, const struct host_code *c, const uint8_t *copy, uint64_t pc,
