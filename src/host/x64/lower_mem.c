@@ -129,20 +129,25 @@ static void lower_ll(struct em *e, struct ir_ins *i)
     em_def(e, i, d, bytes == 4 ? VAL_ZX : 0);
 }
 
+/* Moves the new value or the address out of rax, which a compare-and-exchange needs. */
+static void free_rax(struct em *e, int *v, struct x64_mem *m)
+{
+    if (*v != X64_RAX && m->base != X64_RAX)
+        return;
+    int t = em_temp(e);
+    x64_rr(&e->b, X64_MOV_R_RM, 8, t, X64_RAX);
+    if (*v == X64_RAX)
+        *v = t;
+    if (m->base == X64_RAX)
+        m->base = (int8_t)t;
+}
+
 static void lower_sc(struct em *e, struct ir_ins *i)
 {
     unsigned bytes = ir_bits(ir_typeof(e->f, i->arg[1])) / 8;
     struct x64_mem m = atomic_address(e, i->arg[0], bytes);
     int v = em_use_reg(e, i->arg[1]);
-    if (v == X64_RAX || m.base == X64_RAX) {
-        /* keep rax free for the comparison */
-        int t = em_temp(e);
-        x64_rr(&e->b, X64_MOV_R_RM, 8, t, X64_RAX);
-        if (v == X64_RAX)
-            v = t;
-        if (m.base == X64_RAX)
-            m.base = (int8_t)t;
-    }
+    free_rax(e, &v, &m);
     em_take(e, X64_RAX);
     address_done(e, i->arg[0]);
     em_done(e, i->arg[1]);
@@ -167,14 +172,7 @@ static void lower_cas(struct em *e, struct ir_ins *i)
     int size = (int)ir_bits((enum ir_type)i->type) / 8;
     struct x64_mem m = atomic_address(e, i->arg[0], (unsigned)size);
     int v = em_use_reg(e, i->arg[2]);
-    if (v == X64_RAX || m.base == X64_RAX) {
-        int t = em_temp(e);
-        x64_rr(&e->b, X64_MOV_R_RM, 8, t, X64_RAX);
-        if (v == X64_RAX)
-            v = t;
-        if (m.base == X64_RAX)
-            m.base = (int8_t)t;
-    }
+    free_rax(e, &v, &m);
     struct val *x = em_val(e, i->arg[1]);
     uint64_t bits;
     if (em_const(e, i->arg[1], &bits) && x->reg < 0) {
