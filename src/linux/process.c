@@ -68,8 +68,7 @@ bool linux_is_private_fd(int fd)
     for (unsigned i = 0; i < nprivate; i++)
         if (private_fds[i] == fd)
             return true;
-    const struct linux_thread *t = linux_self();
-    return t && t->proc->engine && engine_private_fd(t->proc->engine) == fd;
+    return false;
 }
 
 /* -- process ----------------------------------------------------------------------------------------------- */
@@ -124,7 +123,6 @@ static enum btv_status process_new(const struct linux_options *opt, const struct
         p->opt.strace_fd = output_fd(opt->strace_fd);
     start_trace(&p->opt.trace);
     enum btv_status st = linux_mm_init(p, err);
-    p->opt.engine.private_fd = move_high;
     if (st == BTV_OK)
         st = engine_new(&p->opt.engine, guest, p->mem, &p->engine, err);
     if (st == BTV_OK)

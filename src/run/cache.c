@@ -12,80 +12,58 @@
 #include "run/run.h"
 
 #define FIRST_TABLE 4096
-#define WINDOW_BYTES (UINT64_C(64) << 10)
+#define WINDOW_BYTES (UINT64_C(64) << 10) /* of code that stay mapped for writing */
 
 /* -- code memory ---------------------------------------------------------------------------------------------- */
 
-/* A fresh file behind [from, code_cap). */
-static enum btv_status new_file(struct engine *e, uint64_t from, struct btv_error *err)
+/*
+ * Fresh memory behind [from, code_cap): anonymous shared memory seen twice, writable at `write` and executable at `code`
+ * (mremap(2): an old size of 0 makes a second mapping of the same pages).  No descriptor is needed, now or later.
+ */
+static enum btv_status new_memory(struct engine *e, uint64_t from, struct btv_error *err)
 {
     from = ALIGN_UP(from, (uint64_t)GUEST_PAGE_SIZE);
     if (from >= e->code_cap)
         return BTV_LIMIT;
-    int fd = memfd_create("code", MFD_CLOEXEC);
-    if (fd < 0)
-        return err_host(err, errno, "code cache: memfd_create");
-    if (e->cfg.private_fd)
-        fd = e->cfg.private_fd(fd);
-    if (ftruncate(fd, (off_t)(e->code_cap - from)) ||
-        mmap(e->code + from, e->code_cap - from, PROT_READ | PROT_EXEC, MAP_SHARED | MAP_FIXED, fd, 0) == MAP_FAILED) {
-        int saved = errno;
-        close(fd);
-        return err_host(err, saved, "code cache: cannot map %llu bytes", (unsigned long long)(e->code_cap - from));
-    }
-    if (e->code_fd >= 0)
-        close(e->code_fd);
-    cache_close_window(e);
-    e->code_fd = fd;
-    e->file_base = from;
-    e->code_used = from;
+    size_t len = e->code_cap - from;
+    if (mmap(e->write + from, len, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0) == MAP_FAILED ||
+        mremap(e->write + from, 0, len, MREMAP_MAYMOVE | MREMAP_FIXED, e->code + from) == MAP_FAILED || mprotect(e->code + from, len, PROT_READ | PROT_EXEC))
+        return err_host(err, errno, "code cache: cannot map %llu bytes of executable memory", (unsigned long long)len);
+    e->own = true;
+    e->written_from = e->code_used = from;
     return BTV_OK;
 }
 
-void cache_close_window(struct engine *e)
+void cache_disown(struct engine *e)
 {
-    if (e->window)
-        munmap(e->window, WINDOW_BYTES);
-    e->window = NULL;
+    mmap(e->write, e->code_cap, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+    e->own = false;
 }
 
-/* A writable view of code offset `at`: a window on the file, moved when the offset leaves it.  NULL after filling err. */
-static uint8_t *writable(struct engine *e, uint64_t at, struct btv_error *err)
+/* Memory that can be appended to: a child of fork makes its own when it first translates something. */
+static enum btv_status own_memory(struct engine *e, struct btv_error *err)
 {
-    if (!e->window || at < e->win_start || at >= e->win_start + WINDOW_BYTES) {
-        cache_close_window(e);
-        e->win_start = ALIGN_DOWN(at, (uint64_t)GUEST_PAGE_SIZE);
-        void *p = mmap(NULL, WINDOW_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, e->code_fd, (off_t)(e->win_start - e->file_base));
-        if (p == MAP_FAILED) {
-            err_host(err, errno, "code cache: cannot map a window to write code");
-            return NULL;
-        }
-        e->window = p;
-    }
-    return e->window + (at - e->win_start);
+    return e->own ? BTV_OK : new_memory(e, e->code_used, err);
 }
 
-static enum btv_status append(struct engine *e, const void *bytes, uint64_t len, uint8_t **at, struct btv_error *err)
+/* The bytes must fit: see cache_publish. */
+static uint8_t *append(struct engine *e, const void *bytes, uint64_t len)
 {
-    if (e->code_fd < 0) {
-        enum btv_status st = new_file(e, e->code_used, err);
-        if (st != BTV_OK)
-            return st;
-    }
     uint64_t start = ALIGN_UP(e->code_used, (uint64_t)16);
-    if (start + len > e->code_cap)
-        return BTV_LIMIT;
-    for (uint64_t done = 0; done < len;) {
-        uint8_t *to = writable(e, start + done, err);
-        if (!to)
-            return BTV_HOST;
-        uint64_t room = e->win_start + WINDOW_BYTES - (start + done), n = len - done < room ? len - done : room;
-        memcpy(to, (const uint8_t *)bytes + done, n);
-        done += n;
-    }
+    memcpy(e->write + start, bytes, len);
     e->code_used = start + len;
-    *at = e->code + start;
-    return BTV_OK;
+    /* what was written long ago need not be mapped twice: it would count twice in the resident set */
+    uint64_t done = ALIGN_DOWN(start, (uint64_t)GUEST_PAGE_SIZE);
+    if (done - e->written_from >= WINDOW_BYTES) {
+        madvise(e->write + e->written_from, done - e->written_from, MADV_DONTNEED);
+        e->written_from = done;
+    }
+    return e->code + start;
+}
+
+static bool fits(const struct engine *e, uint64_t len)
+{
+    return ALIGN_UP(e->code_used, (uint64_t)16) + len <= e->code_cap;
 }
 
 void cache_clear_jumps(const struct engine *e, struct jump_entry *jumps)
@@ -95,14 +73,10 @@ void cache_clear_jumps(const struct engine *e, struct jump_entry *jumps)
 }
 
 /* The stubs lie at the start of code memory. */
-static enum btv_status put_stubs(struct engine *e, struct btv_error *err)
+static void put_stubs(struct engine *e)
 {
-    uint8_t *at;
-    enum btv_status st = append(e, e->stubs.bytes, e->stubs.len, &at, err);
     cache_clear_jumps(e, e->all_miss);
-    if (st == BTV_OK)
-        e->enter = (enum host_exit(*)(struct cpu *, void *))(uintptr_t)(at + e->stubs.enter);
-    return st;
+    e->enter = (enum host_exit(*)(struct cpu *, void *))(uintptr_t)(append(e, e->stubs.bytes, e->stubs.len) + e->stubs.enter);
 }
 
 static struct table *new_table(uint64_t entries)
@@ -117,21 +91,23 @@ enum btv_status cache_init(struct engine *e, struct btv_error *err)
 {
     e->code_cap = ALIGN_UP(e->cfg.cache_bytes, (uint64_t)65536);
     e->data_cap = ALIGN_UP(e->code_cap / 2, (uint64_t)65536);
-    uint8_t *p = mmap(NULL, e->code_cap + e->data_cap, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    uint64_t len = 2 * e->code_cap + e->data_cap;
+    uint8_t *p = mmap(NULL, len, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (p == MAP_FAILED)
-        return err_host(err, errno, "code cache: cannot reserve %llu bytes; use a smaller --code-cache-mib",
-                        (unsigned long long)(e->code_cap + e->data_cap));
+        return err_host(err, errno, "code cache: cannot reserve %llu bytes; use a smaller --code-cache-mib", (unsigned long long)len);
     e->code = p;
     e->data = p + e->code_cap;
+    e->write = e->data + e->data_cap;
     if (mprotect(e->data, e->data_cap, PROT_READ | PROT_WRITE))
         return err_host(err, errno, "code cache: link records");
-    e->code_fd = -1;
     arena_init(&e->blocks, 256 * 1024);
     e->table = new_table(FIRST_TABLE);
     if (!e->table)
         return BTV_NOMEM;
-    enum btv_status st = new_file(e, 0, err);
-    return st == BTV_OK ? put_stubs(e, err) : st;
+    enum btv_status st = new_memory(e, 0, err);
+    if (st == BTV_OK)
+        put_stubs(e);
+    return st;
 }
 
 static void free_tables(struct engine *e)
@@ -145,11 +121,8 @@ static void free_tables(struct engine *e)
 
 void cache_free(struct engine *e)
 {
-    cache_close_window(e);
     if (e->code)
-        munmap(e->code, e->code_cap + e->data_cap);
-    if (e->code_fd >= 0)
-        close(e->code_fd);
+        munmap(e->code, 2 * e->code_cap + e->data_cap);
     free_tables(e);
     for (unsigned i = 0; i < ARRAY_LEN(e->chunk); i++)
         free(e->chunk[i]);
@@ -367,11 +340,11 @@ enum btv_status cache_publish(struct engine *e, const struct guest_lift *g, cons
     uint64_t links_bytes = c->nlinks * sizeof(struct host_link);
     if (e->data_used + links_bytes > e->data_cap)
         return BTV_LIMIT;
-    if (e->code_fd < 0) {
-        enum btv_status st = new_file(e, e->code_used, err);
-        if (st != BTV_OK)
-            return st;
-    }
+    enum btv_status st = own_memory(e, err);
+    if (st != BTV_OK)
+        return st;
+    if (!fits(e, c->len))
+        return BTV_LIMIT;
     struct host_link *links = (struct host_link *)(void *)(e->data + e->data_used);
     uint8_t *at = e->code + ALIGN_UP(e->code_used, (uint64_t)16);
     uint32_t copy_len = range_bytes(g->range, g->nranges);
@@ -382,9 +355,7 @@ enum btv_status cache_publish(struct engine *e, const struct guest_lift *g, cons
         return BTV_NOMEM;
     }
     relocate(e, c, c->bytes, at, links);
-    enum btv_status st = append(e, c->bytes, c->len, &at, err);
-    if (st != BTV_OK)
-        return st;
+    append(e, c->bytes, c->len);
     memcpy(marks, c->mark, c->nmarks * sizeof *marks);
     memcpy(kept, copy, copy_len);
     *b = (struct block){.pc = pc, .code = at, .code_len = c->len, .insns = (uint16_t)g->insns, .nranges = (uint8_t)g->nranges,
@@ -515,7 +486,9 @@ void cache_flush(struct engine *e, struct engine_thread *self)
     e->data_used = 0;
     e->table = new_table(FIRST_TABLE);
     struct btv_error err = {0};
-    if (!e->table || new_file(e, 0, &err) != BTV_OK || put_stubs(e, &err) != BTV_OK)
+    if (e->table && new_memory(e, 0, &err) == BTV_OK)
+        put_stubs(e);
+    else
         e->cfg.interpret_only = true; /* slow, but right */
     for (struct engine_thread *t = e->threads; t; t = t->next) {
         cache_clear_jumps(e, t->jumps);

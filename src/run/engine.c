@@ -26,7 +26,6 @@ enum btv_status engine_new(const struct engine_config *cfg, const struct guest_i
     e->guest = guest;
     e->mem = mem;
     e->host = &host_x64;
-    e->code_fd = -1;
     if (!e->cfg.cache_bytes)
         e->cfg.cache_bytes = DEFAULT_CACHE_BYTES;
     if (e->cfg.cache_bytes < MIN_CACHE_BYTES)
@@ -93,11 +92,6 @@ static bool map_return_stack(struct engine_thread *t)
     }
     t->cpu.return_base = t->cpu.return_sp = base;
     return true;
-}
-
-int engine_private_fd(const struct engine *e)
-{
-    return e->code_fd;
 }
 
 enum btv_status engine_thread_new(struct engine *e, struct engine_thread **out)
@@ -223,11 +217,7 @@ void engine_fork_child(struct engine *e, struct engine_thread *t)
     }
     e->threads = t;
     t->next = NULL;
-    /* The parent goes on appending to its file: we append to our own, from the next page on. */
-    cache_close_window(e);
-    if (e->code_fd >= 0)
-        close(e->code_fd);
-    e->code_fd = -1;
+    cache_disown(e); /* the parent goes on appending to its memory */
     memset(&e->stats, 0, sizeof e->stats);
     memset(&t->stats, 0, sizeof t->stats);
 }

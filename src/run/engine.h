@@ -28,7 +28,6 @@ struct engine_config {
     unsigned flush_every;     /* chaos: flush the cache after that many translations */
     uint64_t jit_lo, jit_hi;  /* chaos: translate only blocks that start in [jit_lo, jit_hi), interpret the others; 0, 0: all */
     unsigned host_features;   /* mask of host CPU features to avoid */
-    int (*private_fd)(int fd); /* moves a new descriptor out of the guest's way; returns its number. NULL: stays */
     bool perf_map;            /* write /tmp/perf-PID.map */
 };
 
@@ -77,9 +76,6 @@ void engine_isync(struct engine *e);
 void engine_fork_prepare(struct engine *e);
 void engine_fork_parent(struct engine *e);
 void engine_fork_child(struct engine *e, struct engine_thread *t);
-
-/* The descriptor that the engine holds now, which the guest must neither see nor close; -1: none. */
-int engine_private_fd(const struct engine *e);
 
 void engine_print_stats(const struct engine *e, struct str *s);
 

@@ -8,9 +8,9 @@
  *   fault.c      host faults -> guest exceptions
  *   check.c      --check=exec
  *
- * Code memory is a memory file mapped readable and executable, never writable; code is only ever appended, through a small window
- * on the file elsewhere in the address space, readable and writable, never executable.  A child of fork appends to a file of its
- * own from the next page on, so parent and child share what they had and never disturb each other.  Links are data (host_link), private to each process.
+ * Code memory is shared memory mapped readable and executable, never writable; code is only ever appended, through a second view
+ * of it elsewhere in the address space, readable and writable, never executable.  A child of fork appends to memory of its own from
+ * the next page on, so parent and child share what they had and never disturb each other.  Links are data (host_link), private to each process.
  *
  * Locks: engine.lock guards publishing, links, invalidation and the thread list.  Look-ups take no lock: `table` is
  * replaced as a whole when it grows, entries are only ever filled, or emptied of their block.
@@ -92,10 +92,9 @@ struct engine {
     /* code and data memory */
     uint8_t *code;            /* start of the reservation */
     uint64_t code_cap, code_used;
-    uint64_t file_base;       /* offset in `code` where code_fd's file starts */
-    int code_fd;              /* -1: make one before appending */
-    uint8_t *window;          /* where appended code is written, or NULL */
-    uint64_t win_start;       /* its offset in `code` */
+    uint8_t *write;           /* the same memory, writable */
+    bool own;                 /* the memory is this process's to append to; not so in a new child of fork (cache_disown) */
+    uint64_t written_from;    /* offset from which the writable view may be resident */
     uint8_t *data;            /* link records */
     uint64_t data_cap, data_used;
     enum host_exit (*enter)(struct cpu *cpu, void *code);
@@ -136,8 +135,8 @@ struct engine_thread {
 /* -- cache.c -- */
 BTV_NODISCARD enum btv_status cache_init(struct engine *e, struct btv_error *err);
 void cache_free(struct engine *e);
-/* Gives up the writable view of code; append opens it again. */
-void cache_close_window(struct engine *e);
+/* In a child of fork: gives up writing to the parent's code memory; the next translation makes new memory. */
+void cache_disown(struct engine *e);
 struct block *cache_find(struct engine *e, uint64_t pc);
 /* Appends code and publishes the block.  *out may be an older block for the same pc.  BTV_LIMIT: no room, flush. Lock held. */
 BTV_NODISCARD enum btv_status cache_publish(struct engine *e, const struct guest_lift *g, const struct host_code *c, const uint8_t *copy, uint64_t pc,
