@@ -209,7 +209,6 @@ static int64_t clone_process(struct linux_thread *t, const struct clone_request 
 
     linux_signal_block_all();
     pthread_mutex_lock(&p->lock);
-    engine_fork_prepare(p->engine);
     linux_mm_fork_prepare(p);
     int64_t pid = plain ? plain_fork() : raw_fork(req, &pidfd);
     linux_mm_fork_done(p);

@@ -218,7 +218,10 @@ int64_t linux_execve(struct linux_thread *t, int dirfd, const char *guest_path, 
 uint64_t linux_mm_map_internal(struct linux_process *p, uint64_t len, uint32_t prot, uint32_t flags); /* for stack, vdso; 0 on failure */
 /* Chooses the guest's address range around btv's own memory and records btv's memory in it as MEM_HOST. */
 BTV_NODISCARD enum btv_status linux_mm_init(struct linux_process *p, struct btv_error *err);
-/* Around fork(): takes mm_lock and the lock of p->mem (instead of calling mem_fork_lock); released in parent and child. */
+/*
+ * Around fork(): takes mm_lock, the engine's lock (engine_fork_prepare) and that of p->mem, in the order in which a change of the
+ * address space takes them.  Done releases the first and the last in parent and child; engine_fork_parent or _child the engine's.
+ */
 void linux_mm_fork_prepare(struct linux_process *p);
 void linux_mm_fork_done(struct linux_process *p);
 /* mmap for btv's own callers (loader, shmat): the kernel's arguments, result an address or -errno. */

@@ -141,6 +141,7 @@ enum btv_status linux_mm_init(struct linux_process *p, struct btv_error *err)
 void linux_mm_fork_prepare(struct linux_process *p)
 {
     pthread_mutex_lock(&p->mm_lock);
+    engine_fork_prepare(p->engine);
     mem_fork_lock(p->mem);
 }
 
