@@ -80,6 +80,9 @@ static struct linux_thread *child_new(struct linux_process *p, const struct linu
         return NULL;
     linux_thread_copy_cpu(t, from);
     linux_signal_thread_copy(t, from);
+    pthread_mutex_lock(&from->proc->lock); /* SECCOMP_FILTER_FLAG_TSYNC of another thread comes before or after */
+    atomic_store(&t->seccomp, atomic_load(&from->seccomp));
+    pthread_mutex_unlock(&from->proc->lock);
     /* kernel/fork.c: copy_process: a child in shared memory that does not borrow the stack has no alternate one */
     if ((req->flags & (CLONE_VM | CLONE_VFORK)) == CLONE_VM)
         t->alt = (struct linux_altstack){.flags = LINUX_SS_DISABLE};

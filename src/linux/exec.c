@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "linux/script.h"
+#include "linux/secfilter.h"
 #include "linux/sig.h"
 #include "linux/sys.h"
 
@@ -141,7 +142,7 @@ int64_t linux_program_check(const struct linux_program *prog)
 
 /* Numbers of struct engine_config and flags of linux_options that the next btv-run inherits: one row each. */
 #define HANDOVER_NUMBERS(N)                                                                                                    \
-    N(strace, strace) N(stracefd, strace_fd) N(self, self_fd) N(stats, stats) N(show, show_emulator) N(native, allow_native)                                           \
+    N(strace, strace) N(stracefd, strace_fd) N(self, self_fd) N(seccomp, seccomp_fd) N(stats, stats) N(show, show_emulator) N(native, allow_native)                                           \
     N(cache, engine.cache_bytes) N(hot, engine.hot_threshold) N(interp, engine.interpret_only) N(check, engine.check_exec)     \
     N(nochain, engine.no_chain) N(insns, engine.max_insns) N(regs, engine.regs) N(flush, engine.flush_every)                   \
     N(jitlo, engine.jit_lo) N(jithi, engine.jit_hi)                                                                            \
@@ -363,6 +364,8 @@ static int64_t start_self(struct linux_process *p, const struct linux_program *p
     opt.limits = (struct linux_limits){p->rlimit[RLIMIT_AS], p->rlimit[RLIMIT_DATA], p->rlimit[RLIMIT_STACK]};
     bool hand_self = p->self_fd > 0 && access("/proc/thread-self/exe", F_OK); /* no /proc here */
     opt.self_fd = hand_self ? p->self_fd : 0;
+    int64_t filters = seccomp_save(linux_self());
+    opt.seccomp_fd = filters > 0 ? (int)filters : 0;
     str_adds(&s, LINUX_EXEC_VARIABLE "=");
     linux_exec_encode(&s, &opt, guest_path, fd, execfn);
     char *text = s.p;
@@ -371,8 +374,8 @@ static int64_t start_self(struct linux_process *p, const struct linux_program *p
         str_free(&s);
         text = variable;
     }
-    int64_t r = s.failed ? -ENOMEM : vector_make(&env, &text, 1, envp, 0);
-    if (s.failed)
+    int64_t r = s.failed || filters < -1 ? -ENOMEM : vector_make(&env, &text, 1, envp, 0);
+    if (s.failed || filters < -1)
         goto out;
     if (r == 0) {
         linux_signal_exec_reset(p);
@@ -390,6 +393,8 @@ out:
     str_free(&s);
     if (fd >= 0)
         close(fd);
+    if (filters > 0)
+        close((int)filters);
     return r;
 }
 

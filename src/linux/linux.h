@@ -36,6 +36,7 @@
 #define LINUX_PRIVATE_FD_MIN 1024
 
 struct linux_process;
+struct seccomp_filter;
 struct linux_thread;
 struct linux_shm_attach;
 
@@ -58,6 +59,7 @@ struct linux_abi {
     bool generic_table;      /* system-call numbers: the `generic` column of sys.def, else `x86_64` */
     unsigned slot_nr, slot_ret, slot_arg[6], slot_sp, slot_tls, slot_pc;
     const char *uname_machine;
+    uint32_t audit_arch;     /* AUDIT_ARCH_ of linux/audit.h */
     uint64_t (*hwcap)(const struct linux_process *p);
     const char *platform;    /* AT_PLATFORM or NULL */
     const char *ld_name;     /* informative: usual interpreter */
@@ -105,6 +107,7 @@ struct linux_options {
     bool allow_native;       /* execve of a host program runs it */
     const char *execfn;      /* AT_EXECFN if it is not the path: handed over by execve */
     int exec_fd;             /* the program, already open (fexecve, binfmt_misc's AT_EXECFD), or -1; linux_load takes it */
+    int seccomp_fd;          /* seccomp filters handed over by execve; 0: none */
     int self_fd;             /* btv's executable where /proc cannot name it: handed over by execve; 0: none */
     bool keep_argv0;         /* AT_FLAGS has AT_FLAGS_PRESERVE_ARGV0: binfmt_misc's flag P */
     struct trace_config trace; /* topics 0: none; fd as strace_fd */
@@ -165,6 +168,7 @@ struct linux_thread {
     _Atomic uint64_t queued;       /* bits of the signals in the queue */
     void *signal_private;
 
+    _Atomic(const struct seccomp_filter *) seccomp; /* the newest of its filters, or NULL: secfilter.c */
     uint64_t clear_child_tid;      /* set_tid_address, CLONE_CHILD_CLEARTID */
     uint64_t robust_list, robust_len;
     uint64_t restart_nr, restart_arg[6]; /* the interrupted call, for restart */

@@ -10,6 +10,8 @@
 #include <sys/syscall.h>
 #include <sys/utsname.h>
 
+#include "linux/secfilter.h"
+
 int64_t linux_sys_uname(struct linux_thread *t, const uint64_t a[6])
 {
     struct utsname u;
@@ -122,7 +124,7 @@ static const struct {
     {PR_MCE_KILL, 0, 0},           {PR_MCE_KILL_GET, 0, 0},           {PR_SET_CHILD_SUBREAPER, 0, 0}, {PR_GET_CHILD_SUBREAPER, 1, 4},
     {PR_SET_NO_NEW_PRIVS, 0, 0},   {PR_GET_NO_NEW_PRIVS, 0, 0},       {PR_SET_THP_DISABLE, 0, 0},    {PR_GET_THP_DISABLE, 0, 0},
     {PR_CAP_AMBIENT, 0, 0},        {PR_GET_SPECULATION_CTRL, 0, 0},   {PR_SET_SPECULATION_CTRL, 0, 0}, {PR_SET_IO_FLUSHER, 0, 0},
-    {PR_GET_IO_FLUSHER, 0, 0},     {PR_SET_PTRACER, 0, 0},            {PR_GET_SECCOMP, 0, 0},
+    {PR_GET_IO_FLUSHER, 0, 0},     {PR_SET_PTRACER, 0, 0},
 };
 
 /* Names a range of anonymous memory in /proc/PID/maps. */
@@ -141,6 +143,10 @@ int64_t linux_sys_prctl(struct linux_thread *t, const uint64_t a[6])
     switch (option) {
     case PR_GET_TID_ADDRESS:
         return linux_copy_out(a[1], &t->clear_child_tid, sizeof t->clear_child_tid) ? 0 : -EFAULT;
+    case PR_GET_SECCOMP:
+        return seccomp_mode(t);
+    case PR_SET_SECCOMP:
+        return seccomp_set(t, a[1], a[2]);
     case PR_SET_MM: /* would move the host's own brk */
         return -EPERM;
     case PR_SET_VMA:

@@ -23,6 +23,7 @@
 
 #include "linux/mm.h"
 #include "linux/procmaps.h"
+#include "linux/secfilter.h"
 
 #ifndef PROC_SUPER_MAGIC
 #define PROC_SUPER_MAGIC 0x9fa0
@@ -256,6 +257,8 @@ static bool add_status_line(struct linux_process *p, const char *line, struct st
         {"Threads:", count_threads(p), "Threads:\t%" PRIu64 "\n"},
         {"SigIgn:", ignored, "SigIgn:\t%016" PRIx64 "\n"},
         {"SigCgt:", caught, "SigCgt:\t%016" PRIx64 "\n"},
+        {"Seccomp:", (uint64_t)seccomp_mode(linux_self()), "Seccomp:\t%" PRIu64 "\n"},
+        {"Seccomp_filters:", seccomp_filters(linux_self()), "Seccomp_filters:\t%" PRIu64 "\n"},
     };
     for (unsigned i = 0; i < ARRAY_LEN(lines); i++) {
         if (strncmp(line, lines[i].key, strlen(lines[i].key)) == 0) {

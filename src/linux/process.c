@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "linux/loader.h"
+#include "linux/secfilter.h"
 #include "linux/sys.h"
 
 /* -- btv's own descriptors --------------------------------------------------------------------------------- */
@@ -142,7 +143,10 @@ enum btv_status linux_run(const struct linux_options *opt, const struct guest_is
     struct linux_thread *t = linux_thread_new(p);
     if (!t)
         return err_set(err, BTV_NOMEM, "process: cannot make its first thread; check free memory and `ulimit -v`");
-    st = linux_load(t, path, argv, envp, err);
+    if (opt->seccomp_fd)
+        st = seccomp_load(t, opt->seccomp_fd, err);
+    if (st == BTV_OK)
+        st = linux_load(t, path, argv, envp, err);
     if (st != BTV_OK)
         return st;
     proc_publish(p);

@@ -16,6 +16,7 @@
 #include <sys/uio.h>
 
 #include "linux/hostcall.h"
+#include "linux/secfilter.h"
 
 /* -- the table --------------------------------------------------------------------------------------------- */
 
@@ -392,7 +393,10 @@ void linux_syscall(struct linux_thread *t)
 
     t->restart_nr = SYS_NO_RESTART;
     int64_t ret = -ENOSYS;
-    if (BTV_LIKELY(row != NULL))
+    bool allowed = BTV_LIKELY(!atomic_load_explicit(&t->seccomp, memory_order_relaxed)) || seccomp_allows(t, nr, a, &ret);
+    if (!allowed)
+        ; /* seccomp has said what it results in */
+    else if (BTV_LIKELY(row != NULL))
         ret = call(t, row, a);
     else if (!abi->syscall || !abi->syscall(t, nr, a, &ret)) {
         ret = -ENOSYS;

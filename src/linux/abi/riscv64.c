@@ -5,6 +5,7 @@
  * sys_hwprobe,cpu}.c, Documentation/arch/riscv/hwprobe.rst; psABI, "Integer calling convention".
  */
 #include <errno.h>
+#include <linux/audit.h>
 #include <sched.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -395,6 +396,7 @@ const struct linux_abi linux_abi_riscv64 = {
     .slot_tls = X_TP,
     .slot_pc = SLOT_PC,
     .uname_machine = "riscv64",
+    .audit_arch = AUDIT_ARCH_RISCV64,
     .hwcap = hwcap,
     .ld_name = "/lib/ld-linux-riscv64-lp64d.so.1",
     .cpuinfo = cpuinfo,
