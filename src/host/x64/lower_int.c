@@ -310,6 +310,8 @@ static void lower_shift(struct em *e, struct ir_ins *i)
             mov_opnd(e, size, d, x);
             if (n)
                 x64_ri(&e->b, rows[k].imm, size, d, (int64_t)n);
+            else if (size == 4 && x.kind == OPND_REG && x.reg == d)
+                x64_rr(&e->b, X64_MOV_R_RM, 4, d, d); /* nothing has cleared the upper half yet */
         }
         em_def(e, i, d, flags);
         return;
