@@ -122,13 +122,17 @@ static bool others(const struct engine_thread *t)
     return first != t || first->next;
 }
 
+/* Memory that other processes or the kernel write to. */
+static bool outside(const struct engine_thread *t, uint64_t addr)
+{
+    struct mem_region r;
+    return mem_get(t->engine->mem, addr, &r) && r.flags & (MEM_SHARED | MEM_VDSO);
+}
+
 /* May somebody else than thread t have written there? */
 static bool foreign(const struct engine_thread *t, const struct shadow *s, uint64_t addr)
 {
-    struct mem_region r;
-    if (s->others || others(t))
-        return true;
-    return mem_get(t->engine->mem, addr, &r) && r.flags & (MEM_SHARED | MEM_VDSO);
+    return s->others || others(t) || outside(t, addr);
 }
 
 /* Does memory that the block read or wrote now hold something that nobody but others can have put there?  Or its code? */
@@ -138,6 +142,8 @@ static bool disturbed(const struct engine_thread *t, const struct block *b, cons
         return true;
     for (unsigned n = 0; n < s->nloads; n++) {
         const struct shadow_load *l = &s->load[n];
+        if (outside(t, l->addr)) /* it may even hold the old value again: a lock that was freed and that the block took */
+            return true;
         if (memcmp(mem_host(l->addr), &l->value, l->bytes) && foreign(t, s, l->addr))
             return true;
     }
