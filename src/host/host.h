@@ -72,6 +72,7 @@ struct host_code {
     unsigned nreloc;
     struct host_mark *mark;
     unsigned nmarks;
+    bool alone;        /* the code counts on host_config.alone */
     unsigned nlinks;
     uint64_t link_pc[HOST_MAX_LINKS];
     uint32_t link_stub[HOST_MAX_LINKS]; /* offset of the unlinked exit of each link */
@@ -84,6 +85,7 @@ struct host_config {
     uint8_t pin_int[16], pin_fp[16]; /* slot numbers, in the order of the host's own register list */
     int8_t reg_of_slot[CPU_SLOTS];   /* index into the pins (fp ones from 16 on), -1: in memory */
     bool no_self_loop;               /* chaos and check: leave through the dispatcher at every block end */
+    bool alone;                      /* no other processor looks at this memory: atomics need no lock, fences no code */
 };
 
 #define HOST_MAX_STUBS 24

@@ -391,6 +391,9 @@ static int64_t do_clone(struct linux_thread *t, const struct clone_request *req)
     int64_t r = check_flags(req);
     if (r)
         return r;
+    /* a parent that is held until its child has left the memory does not run beside it */
+    if ((req->flags & CLONE_THREAD) || (req->flags & (CLONE_VM | CLONE_VFORK)) == CLONE_VM)
+        engine_share(t->proc->engine);
     if (req->flags & CLONE_THREAD)
         return clone_thread(t, req);
     if (req->flags & CLONE_VM)

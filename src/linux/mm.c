@@ -194,6 +194,11 @@ bool mm_has_code(struct linux_process *p, uint64_t start, uint64_t end)
     return has(p, start, end, 0, MEM_X);
 }
 
+bool mm_has_shared(struct linux_process *p, uint64_t start, uint64_t end)
+{
+    return has(p, start, end, MEM_SHARED, 0);
+}
+
 bool mm_has_any(struct linux_process *p, uint64_t start, uint64_t end)
 {
     struct mem_region r;
@@ -300,6 +305,8 @@ static int64_t map_locked(struct linux_process *p, uint64_t addr, uint64_t len, 
     bool shared = (flags & MAP_TYPE) == MAP_SHARED || (flags & MAP_TYPE) == MAP_SHARED_VALIDATE, code = false;
     uint32_t kind = (shared ? MEM_SHARED : 0) | (flags & MAP_ANONYMOUS ? 0 : MEM_FILE) | (flags & MAP_GROWSDOWN ? MEM_GROWSDOWN : 0);
     int64_t r;
+    if (shared && (prot & PROT_WRITE))
+        engine_share(p->engine);
     if (flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)) {
         if (len > mem_high(p->mem) || addr > mem_high(p->mem) - len)
             return -ENOMEM;
@@ -501,6 +508,8 @@ int64_t linux_sys_shmat(struct linux_thread *t, const uint64_t a[6])
         goto out;
     uint64_t at = (uint64_t)r;
     bool code = mm_has_code(p, at, at + len);
+    if (!(flags & SHM_RDONLY))
+        engine_share(p->engine);
     r = linux_host_syscall(SYS_shmat, (uint64_t)id, at, (uint64_t)(flags & ~(SHM_EXEC | SHM_RND)), 0, 0, 0);
     if (r < 0)
         goto out;

@@ -13,6 +13,7 @@ bool mm_has_host(struct linux_process *p, uint64_t start, uint64_t end);
 bool mm_has_any(struct linux_process *p, uint64_t start, uint64_t end);
 /* Is guest code in [start, end)? */
 bool mm_has_code(struct linux_process *p, uint64_t start, uint64_t end);
+bool mm_has_shared(struct linux_process *p, uint64_t start, uint64_t end);
 /* What the host may know of a guest's protection: never executable, executable means readable. */
 int mm_host_prot(uint32_t prot);
 /* A free place for len bytes as the kernel would choose it; 0: none. */

@@ -31,6 +31,8 @@ static int64_t protect_locked(struct linux_process *p, uint64_t start, uint64_t 
     uint64_t stop = first_hole(p, start, end);
     struct mem_region before;
     bool all, code = mm_has_code(p, start, stop);
+    if ((prot & MEM_W) && mm_has_shared(p, start, stop))
+        engine_share(p->engine);
     if (start < stop) {
         bool single = mem_get(p->mem, start, &before) && before.end >= stop;
         if (code) {

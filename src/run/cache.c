@@ -359,7 +359,7 @@ enum btv_status cache_publish(struct engine *e, const struct guest_lift *g, cons
     memcpy(marks, c->mark, c->nmarks * sizeof *marks);
     memcpy(kept, copy, copy_len);
     *b = (struct block){.pc = pc, .code = at, .code_len = c->len, .insns = (uint16_t)g->insns, .nranges = (uint8_t)g->nranges,
-                        .nlinks = (uint8_t)c->nlinks, .mark = marks, .nmarks = c->nmarks, .link = links, .copy = kept};
+                        .nlinks = (uint8_t)c->nlinks, .alone = c->alone, .mark = marks, .nmarks = c->nmarks, .link = links, .copy = kept};
     memcpy(b->range, g->range, sizeof b->range);
     for (unsigned i = 0; i < c->nlinks; i++) {
         links[i] = (struct host_link){.stub = at + c->link_stub[i], .pc = c->link_pc[i], .from = b};
@@ -395,6 +395,21 @@ void cache_kill(struct engine *e, struct block *b)
     }
     e->stats.blocks_invalidated++;
     TRACE_AT(block, b->pc, "0x%llx killed: its code changed", (unsigned long long)b->pc);
+}
+
+void engine_share(struct engine *e)
+{
+    if (!e->hcfg.alone)
+        return;
+    pthread_mutex_lock(&e->lock);
+    e->hcfg.alone = false;
+    e->generation++;
+    for (uint32_t n = 0; n < e->nblocks; n++) {
+        struct block *b = e->chunk[n / BLOCK_CHUNK][n % BLOCK_CHUNK];
+        if (b->alone)
+            cache_kill(e, b);
+    }
+    pthread_mutex_unlock(&e->lock);
 }
 
 bool cache_stale(struct engine *e, const struct block *b)

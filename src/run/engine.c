@@ -32,6 +32,7 @@ enum btv_status engine_new(const struct engine_config *cfg, const struct guest_i
         e->cfg.cache_bytes = MIN_CACHE_BYTES;
     host_config_init(&e->hcfg, e->host, guest->pin_int, guest->npin_int, guest->pin_fp, guest->npin_fp, cfg->regs);
     e->hcfg.features &= ~cfg->host_features;
+    e->hcfg.alone = true;
     e->hcfg.no_self_loop = cfg->no_chain || cfg->check_exec;
     e->cfg.no_chain |= cfg->check_exec;
     pthread_mutex_init(&e->lock, NULL);

@@ -72,6 +72,12 @@ void engine_invalidate(struct engine *e, uint64_t start, uint64_t end);
 /* The guest's own "make my stores executable" without a range: revalidates code on writable or shared pages. */
 void engine_isync(struct engine *e);
 
+/*
+ * Other processors may look at this memory from now on: a second thread, another process, the kernel through a shared ring.  Until then
+ * emitted code leaves out the locks and fences that only they could miss.  Not from emitted code; before the other one can run.
+ */
+void engine_share(struct engine *e);
+
 /* Around fork() in the forking thread.  After engine_fork_child, t is the only thread. */
 void engine_fork_prepare(struct engine *e);
 void engine_fork_parent(struct engine *e);

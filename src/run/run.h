@@ -33,6 +33,7 @@ struct block {
     uint16_t insns;
     uint8_t nranges, nlinks;
     _Atomic bool dead;
+    bool alone; /* its code counts on host_config.alone */
     struct guest_range range[GUEST_MAX_RANGES];
     struct host_mark *mark;
     unsigned nmarks;

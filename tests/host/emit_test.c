@@ -112,6 +112,7 @@ struct gen {
     struct ir_func *f;
     ir_val v[512];
     unsigned n;
+    ir_val ll_addr; /* of the last LL, or 0 */
     bool written[CPU_SLOTS];
     ir_val cur[CPU_SLOTS];
 };
@@ -236,8 +237,12 @@ static void one(struct gen *g)
         a = address(g, bytes);
         switch (rnd(4)) {
         case 0: b = pick(g, t), c = pick(g, t), v = ir_emit(f, IR_OP_CAS, t, a, b, c, IR_SEQ_CST, 0); break;
-        case 1: v = ir_emit(f, IR_OP_LL, t, a, 0, 0, IR_ACQUIRE, 0); break;
-        case 2: b = pick(g, t), v = ir_emit(f, IR_OP_SC, t, a, b, 0, IR_RELEASE, 0); break;
+        case 1: g->ll_addr = a, v = ir_emit(f, IR_OP_LL, t, a, 0, 0, IR_ACQUIRE, 0); break;
+        case 2:
+            if (g->ll_addr && rnd(2)) /* as a program does it */
+                a = g->ll_addr;
+            b = pick(g, t), v = ir_emit(f, IR_OP_SC, t, a, b, 0, IR_RELEASE, 0);
+            break;
         default: b = pick(g, t), v = ir_emit(f, IR_OP_RMW, t, a, b, 0, IR_SEQ_CST, kinds[rnd(sizeof kinds)]); break;
         }
     }
@@ -375,9 +380,14 @@ int main(int argc, char **argv)
     }
     static const struct {
         unsigned pins, avoid;
-    } setups[] = {{0, 0}, {2, 0}, {0, X64_F_BMI1 | X64_F_BMI2 | X64_F_LZCNT | X64_F_AVX | X64_F_AVX2 | X64_F_FMA | X64_F_POPCNT | X64_F_SSE41 | X64_F_MOVBE}};
+        bool alone;
+    } setups[] = {{0, 0, false},
+                  {2, 0, true},
+                  {0, 0, true},
+                  {0, X64_F_BMI1 | X64_F_BMI2 | X64_F_LZCNT | X64_F_AVX | X64_F_AVX2 | X64_F_FMA | X64_F_POPCNT | X64_F_SSE41 | X64_F_MOVBE, false}};
     for (unsigned s = 0; s < ARRAY_LEN(setups); s++) {
         init_code(setups[s].pins, setups[s].avoid);
+        cfg.alone = setups[s].alone;
         for (unsigned long n = 0; n < count; n++)
             trial(n);
     }

@@ -110,6 +110,9 @@ struct em {
     unsigned cap_reloc, cap_mark;
     uint64_t pc;               /* of the current guest instruction */
     uint8_t known_rm;          /* rounding mode that the block has found set, FP_DYN: none yet */
+    struct ir_ins *sc;         /* planning: the SC that the next LL upwards may pair with */
+    bool sc_still;             /* planning: no write to memory before it so far */
+    uint32_t ll_value;         /* emitting: of the last LL that is one of a pair */
     bool store_since;          /* a plain store since the last full barrier of this block (true at its start) */
     bool ended, overflow;
 };
@@ -128,6 +131,8 @@ enum {
     INS_DEAD = 1, /* a PUT that nobody can see */
     INS_BAIL = 2, /* a MARK whose instruction is interpreted */
     INS_BACK = 4, /* a MARK reached by a jump backward that the block follows: requests are looked at here */
+    INS_PAIR = 8, /* an LL and the SC of the same address behind it: the SC compares with the LL's value, not with struct cpu */
+    INS_STILL = 16, /* the SC of a pair without a write to memory between the two */
 };
 
 /* -- plan.c -- */

@@ -356,6 +356,7 @@ static bool init(struct em *e, struct arena *a, const struct host_config *cfg, s
     e->ncold = e->cap_reloc = e->cap_mark = 0;
     e->ended = e->overflow = false;
     e->store_since = true;
+    e->sc = NULL;
     e->known_rm = FP_DYN;
     e->arena = a;
     e->cfg = cfg;

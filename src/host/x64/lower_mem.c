@@ -6,6 +6,8 @@
  * accesses need nothing extra, and only a fence that orders earlier writes before later reads emits code, unless a
  * locked instruction already stands between it and the last plain store.
  * Atomics test their alignment first: a misaligned one bails, and the interpreter raises the guest's exception.
+ * While no other processor looks at the guest's memory (host_config.alone) locks and fences are left out: one instruction is
+ * atomic for its own processor, and a guest signal is taken only between guest instructions.
  */
 #include "host/x64/em.h"
 
@@ -97,7 +99,20 @@ static void lower_store(struct em *e, struct ir_ins *i)
     em_done(e, i->arg[1]);
 }
 
-/* The address of an atomic in one register, tested for alignment. */
+/* True: other processors may look, so that the code needs its locks and fences. */
+static bool shared(struct em *e)
+{
+    e->out->alone |= e->cfg->alone;
+    return !e->cfg->alone;
+}
+
+static void lock(struct em *e)
+{
+    if (shared(e))
+        x64_0(&e->b, X64_LOCK, 0);
+}
+
+/* The address of an atomic in one register, tested for alignment if `bytes` is not 0. */
 static struct x64_mem atomic_address(struct em *e, uint32_t v, unsigned bytes)
 {
     v = em_rep(e, v);
@@ -111,8 +126,10 @@ static struct x64_mem atomic_address(struct em *e, uint32_t v, unsigned bytes)
     } else {
         r = em_use_reg(e, v);
     }
-    x64_ri(&e->b, X64_TEST_RM_IMM32, 4, r, (int64_t)bytes - 1);
-    em_bail_if(e, X64_NE);
+    if (bytes) {
+        x64_ri(&e->b, X64_TEST_RM_IMM32, 4, r, (int64_t)bytes - 1);
+        em_bail_if(e, X64_NE);
+    }
     return (struct x64_mem){.base = (int8_t)r, .index = X64_NOREG};
 }
 
@@ -127,6 +144,8 @@ static void lower_ll(struct em *e, struct ir_ins *i)
     x64_mi(&e->b, X64_MOV_RM_IMM32, 4, em_cpu(offsetof(struct cpu, ll_bytes)), bytes);
     address_done(e, i->arg[0]);
     em_def(e, i, d, bytes == 4 ? VAL_ZX : 0);
+    if (i->flags & INS_PAIR)
+        e->ll_value = i->dst;
 }
 
 /* Moves the new value or the address out of rax, which a compare-and-exchange needs. */
@@ -142,9 +161,71 @@ static void free_rax(struct em *e, int *v, struct x64_mem *m)
         m->base = (int8_t)t;
 }
 
+/* rax = value; its former content is saved. */
+static void take_rax(struct em *e, uint32_t value)
+{
+    uint64_t bits;
+    if (em_const(e, value, &bits) && em_val(e, value)->reg < 0) {
+        em_take(e, X64_RAX);
+        em_load_imm(e, X64_RAX, bits);
+        return;
+    }
+    struct opnd o = em_use(e, value, OPND_REG | OPND_MEM);
+    em_take(e, X64_RAX);
+    if (o.kind == OPND_MEM)
+        x64_rm(&e->b, X64_MOV_R_RM, 8, X64_RAX, o.mem);
+    else if (o.reg != X64_RAX)
+        x64_rr(&e->b, X64_MOV_R_RM, 8, X64_RAX, o.reg);
+}
+
+/* The result is in rax; the reservation is gone. */
+static void sc_done(struct em *e, struct ir_ins *i)
+{
+    x64_mi(&e->b, X64_MOV_RM_IMM32, 8, em_cpu(offsetof(struct cpu, ll_addr)), 1);
+    em_kill(e, X64_RAX);
+    em_def(e, i, X64_RAX, VAL_ZX);
+}
+
+/* rax = 1 if the comparison failed. */
+static void sc_result(struct em *e, struct ir_ins *i)
+{
+    x64_setcc(&e->b, X64_NE, X64_RAX);
+    x64_rr(&e->b, X64_MOVZX_R_RM8, 4, X64_RAX, X64_RAX);
+    sc_done(e, i);
+}
+
+/* The LL stands in the same block: address, size and alignment are known, the value is in a register. */
+static void lower_paired_sc(struct em *e, struct ir_ins *i, int bytes)
+{
+    struct x64_mem m = atomic_address(e, i->arg[0], 0);
+    int v = em_use_reg(e, i->arg[1]);
+    if ((i->flags & INS_STILL) && !shared(e)) { /* nobody can have written: it cannot fail */
+        em_take(e, X64_RAX);
+        address_done(e, i->arg[0]);
+        em_done(e, i->arg[1]);
+        em_done(e, e->ll_value);
+        x64_rm(&e->b, X64_MOV_RM_R, bytes, v, m);
+        x64_rr(&e->b, X64_XOR_R_RM, 4, X64_RAX, X64_RAX);
+        sc_done(e, i);
+        return;
+    }
+    free_rax(e, &v, &m);
+    take_rax(e, e->ll_value);
+    address_done(e, i->arg[0]);
+    em_done(e, i->arg[1]);
+    em_done(e, e->ll_value);
+    lock(e);
+    x64_rm(&e->b, X64_CMPXCHG_RM_R, bytes, v, m);
+    sc_result(e, i);
+}
+
 static void lower_sc(struct em *e, struct ir_ins *i)
 {
     unsigned bytes = ir_bits(ir_typeof(e->f, i->arg[1])) / 8;
+    if (i->flags & INS_PAIR) {
+        lower_paired_sc(e, i, (int)bytes);
+        return;
+    }
     struct x64_mem m = atomic_address(e, i->arg[0], bytes);
     int v = em_use_reg(e, i->arg[1]);
     free_rax(e, &v, &m);
@@ -156,15 +237,11 @@ static void lower_sc(struct em *e, struct ir_ins *i)
     x64_mi(&e->b, X64_CMP_RM_IMM8, 4, em_cpu(offsetof(struct cpu, ll_bytes)), (int64_t)bytes);
     size_t no2 = x64_jcc8(&e->b, X64_NE);
     x64_rm(&e->b, X64_MOV_R_RM, 8, X64_RAX, em_cpu(offsetof(struct cpu, ll_value)));
-    x64_0(&e->b, X64_LOCK, 0);
+    lock(e);
     x64_rm(&e->b, X64_CMPXCHG_RM_R, (int)bytes, v, m);
     x64_patch8(&e->b, no1, e->b.len);
     x64_patch8(&e->b, no2, e->b.len);
-    x64_setcc(&e->b, X64_NE, X64_RAX);
-    x64_rr(&e->b, X64_MOVZX_R_RM8, 4, X64_RAX, X64_RAX);
-    x64_mi(&e->b, X64_MOV_RM_IMM32, 8, em_cpu(offsetof(struct cpu, ll_addr)), 1);
-    em_kill(e, X64_RAX);
-    em_def(e, i, X64_RAX, VAL_ZX);
+    sc_result(e, i);
 }
 
 static void lower_cas(struct em *e, struct ir_ins *i)
@@ -173,23 +250,11 @@ static void lower_cas(struct em *e, struct ir_ins *i)
     struct x64_mem m = atomic_address(e, i->arg[0], (unsigned)size);
     int v = em_use_reg(e, i->arg[2]);
     free_rax(e, &v, &m);
-    struct val *x = em_val(e, i->arg[1]);
-    uint64_t bits;
-    if (em_const(e, i->arg[1], &bits) && x->reg < 0) {
-        em_take(e, X64_RAX);
-        em_load_imm(e, X64_RAX, bits);
-    } else {
-        struct opnd o = em_use(e, i->arg[1], OPND_REG | OPND_MEM);
-        em_take(e, X64_RAX);
-        if (o.kind == OPND_MEM)
-            x64_rm(&e->b, X64_MOV_R_RM, 8, X64_RAX, o.mem);
-        else if (o.reg != X64_RAX)
-            x64_rr(&e->b, X64_MOV_R_RM, 8, X64_RAX, o.reg);
-    }
+    take_rax(e, i->arg[1]);
     address_done(e, i->arg[0]);
     em_done(e, i->arg[1]);
     em_done(e, i->arg[2]);
-    x64_0(&e->b, X64_LOCK, 0);
+    lock(e);
     x64_rm(&e->b, X64_CMPXCHG_RM_R, size, v, m);
     em_kill(e, X64_RAX);
     em_def(e, i, X64_RAX, 0);
@@ -204,10 +269,19 @@ static void lower_rmw(struct em *e, struct ir_ins *i)
     static const uint16_t direct[] = {[IR_RMW_ADD] = X64_ADD_RM_R, [IR_RMW_AND] = X64_AND_RM_R, [IR_RMW_OR] = X64_OR_RM_R, [IR_RMW_XOR] = X64_XOR_RM_R};
     if (unused && kind >= IR_RMW_ADD && kind <= IR_RMW_XOR) {
         int v = em_use_reg(e, i->arg[1]);
-        x64_0(&e->b, X64_LOCK, 0);
+        lock(e);
         x64_rm(&e->b, (enum x64_row)direct[kind], size, v, m);
         address_done(e, i->arg[0]);
         em_done(e, i->arg[1]);
+        return;
+    }
+    if (kind == IR_RMW_SWAP && !shared(e)) { /* xchg locks by itself */
+        int v = em_use_reg(e, i->arg[1]), d = em_temp(e);
+        x64_rm(&e->b, X64_MOV_R_RM, size, d, m);
+        x64_rm(&e->b, X64_MOV_RM_R, size, v, m);
+        address_done(e, i->arg[0]);
+        em_done(e, i->arg[1]);
+        em_def(e, i, d, size == 4 ? VAL_ZX : 0);
         return;
     }
     if (kind == IR_RMW_ADD || kind == IR_RMW_SWAP) {
@@ -223,7 +297,7 @@ static void lower_rmw(struct em *e, struct ir_ins *i)
                 x64_rr(&e->b, X64_MOV_R_RM, 8, d, o.reg);
         }
         if (kind == IR_RMW_ADD) {
-            x64_0(&e->b, X64_LOCK, 0);
+            lock(e);
             x64_rm(&e->b, X64_XADD_RM_R, size, d, m);
         } else {
             x64_rm(&e->b, X64_XCHG_RM_R, size, d, m);
@@ -277,9 +351,13 @@ static void lower_rmw(struct em *e, struct ir_ins *i)
         x64_rr(&e->b, X64_CMP_R_RM, size, X64_RAX, t);
         x64_cmovcc(&e->b, (enum x64_cc)keep_cc[kind], size, t, X64_RAX);
     }
-    x64_0(&e->b, X64_LOCK, 0);
-    x64_rm(&e->b, X64_CMPXCHG_RM_R, size, t, m);
-    x64_jcc(&e->b, X64_NE, loop);
+    if (shared(e)) {
+        x64_0(&e->b, X64_LOCK, 0);
+        x64_rm(&e->b, X64_CMPXCHG_RM_R, size, t, m);
+        x64_jcc(&e->b, X64_NE, loop);
+    } else {
+        x64_rm(&e->b, X64_MOV_RM_R, size, t, m);
+    }
     em_kill(e, t);
     em_kill(e, X64_RAX);
     em_def(e, i, X64_RAX, 0);
@@ -288,7 +366,7 @@ static void lower_rmw(struct em *e, struct ir_ins *i)
 static void lower_fence(struct em *e, struct ir_ins *i)
 {
     unsigned before = i->imm & 15, after = i->imm >> 4 & 15;
-    if ((before & (IR_FENCE_W | IR_FENCE_O)) && (after & (IR_FENCE_R | IR_FENCE_I)) && e->store_since) {
+    if ((before & (IR_FENCE_W | IR_FENCE_O)) && (after & (IR_FENCE_R | IR_FENCE_I)) && e->store_since && shared(e)) {
         e->store_since = false;
         /* a locked no-op on the top of the return stack: cheaper than mfence */
         x64_0(&e->b, X64_LOCK, 0);
@@ -307,7 +385,7 @@ void em_lower_mem(struct em *e, struct ir_ins *i)
     case IR_OP_LL: lower_ll(e, i); break;
     case IR_OP_SC:
         lower_sc(e, i);
-        e->store_since = true; /* it may not have stored: then it was no barrier */
+        e->store_since = !(i->flags & INS_PAIR); /* an unpaired one may not have come to its locked instruction */
         break;
     case IR_OP_CAS:
         lower_cas(e, i);

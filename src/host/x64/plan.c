@@ -355,6 +355,25 @@ static bool plan_state(const struct em *e, struct ir_ins *i, uint64_t dead[2])
     return true;
 }
 
+/* An LL and the next SC behind it, of the same address and size: only the LL's way leads to the SC. */
+static void plan_pair(struct em *e, struct ir_ins *i)
+{
+    struct ir_ins *sc = e->sc;
+    if (i->op == IR_OP_SC) {
+        e->sc = i;
+        e->sc_still = true;
+    } else if (i->op == IR_OP_STORE || i->op == IR_OP_CAS || i->op == IR_OP_RMW) {
+        e->sc_still = false;
+    } else if (i->op == IR_OP_LL) {
+        if (sc && sc->arg[0] == i->arg[0] && ir_typeof(e->f, sc->arg[1]) == (enum ir_type)i->type) {
+            i->flags |= INS_PAIR;
+            sc->flags |= e->sc_still ? INS_PAIR | INS_STILL : INS_PAIR;
+            e->val[i->dst].uses++;
+        }
+        e->sc = NULL;
+    }
+}
+
 void em_plan(struct em *e, struct ir_block *b)
 {
     uint64_t dead[2] = {0}, pc = 0;
@@ -380,6 +399,7 @@ void em_plan(struct em *e, struct ir_block *b)
         if (i->op == IR_OP_GET && !e->val[i->dst].uses)
             continue;
         plan_operands(e, i);
+        plan_pair(e, i);
         for (unsigned k = 0; k < i->nargs; k++)
             e->val[i->arg[k]].uses++;
     }
