@@ -4,6 +4,7 @@
 #include "linux/sys.h"
 
 #include <errno.h>
+#include <linux/capability.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -105,6 +106,14 @@ int64_t linux_sys_setrlimit(struct linux_thread *t, const uint64_t a[6])
     if (!a[1])
         return -EFAULT;
     return linux_sys_prlimit64(t, (const uint64_t[6]){0, a[0], a[1], 0});
+}
+
+bool linux_capable(int cap)
+{
+    struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct caps[_LINUX_CAPABILITY_U32S_3] = {0};
+    return linux_host_syscall(SYS_capget, (uint64_t)(uintptr_t)&head, (uint64_t)(uintptr_t)caps, 0, 0, 0, 0) == 0 &&
+           (caps[cap / 32].effective & CAP_TO_MASK(cap));
 }
 
 /* -- prctl ------------------------------------------------------------------------------------------------- */

@@ -318,6 +318,8 @@ static int64_t map_locked(struct linux_process *p, uint64_t addr, uint64_t len, 
             return -EEXIST;
         if (mm_has_host(p, addr, addr + len))
             return -ENOMEM;
+        if (mm_sealed(p, addr, addr + len))
+            return -EPERM;
         if (!mm_may_map(p, addr, addr + len, (uint32_t)prot, kind))
             return -ENOMEM;
         code = mm_has_code(p, addr, addr + len);
@@ -371,6 +373,8 @@ int64_t linux_mm_mmap(struct linux_process *p, uint64_t addr, uint64_t len, int 
         return -EOVERFLOW;
     pthread_mutex_lock(&p->mm_lock);
     int64_t r = map_locked(p, addr, len, prot, flags, fd, off);
+    if (r >= 0 && !mm_lock_new(p, (uint64_t)r, len))
+        r = mm_unmap(p, (uint64_t)r, (uint64_t)r + len) == 0 ? -EAGAIN : -ENOMEM;
     pthread_mutex_unlock(&p->mm_lock);
     return r;
 }
@@ -399,6 +403,8 @@ int64_t linux_sys_mmap(struct linux_thread *t, const uint64_t a[6])
 int64_t mm_unmap(struct linux_process *p, uint64_t start, uint64_t end)
 {
     uint64_t from, to, at = start;
+    if (mm_sealed(p, start, end))
+        return -EPERM;
     while (mm_next_piece(p, at, end, &from, &to)) {
         bool code = mm_has_code(p, from, to);
         TRACE(mem, "unmap 0x%llx-0x%llx%s", (unsigned long long)from, (unsigned long long)to, code ? "; code was there" : "");
@@ -453,8 +459,10 @@ int64_t linux_sys_brk(struct linux_thread *t, const uint64_t a[6])
         p->brk = want;
     } else if (mm_may_map(p, old, end, MEM_R | MEM_W, MEM_HEAP) && !mm_has_any(p, old, end + GUEST_PAGE_SIZE > mem_high(p->mem) ? end : end + GUEST_PAGE_SIZE)) {
         int64_t r = host_map_free(old, end - old, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-        if (r >= 0 && mem_set(p->mem, old, end, MEM_R | MEM_W, MEM_HEAP) == BTV_OK)
+        if (r >= 0 && mem_set(p->mem, old, end, MEM_R | MEM_W, MEM_HEAP) == BTV_OK) {
             p->brk = want;
+            (void)mm_lock_new(p, old, end - old);
+        }
     }
 out:
     want = p->brk;
