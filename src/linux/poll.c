@@ -82,6 +82,19 @@ int64_t linux_sys_pselect6(struct linux_thread *t, const uint64_t a[6])
     return mask_done(t, &m, linux_wait_syscall(t, SYS_pselect6, a[0], a[1], a[2], a[3], a[4], (uint64_t)(uintptr_t)host_pair));
 }
 
+int64_t linux_sys_io_pgetevents(struct linux_thread *t, const uint64_t a[6])
+{
+    uint64_t pair[2] = {0, 0}; /* as of pselect6 */
+    struct temp_mask m;
+    if (a[5] && !linux_copy_in(pair, a[5], sizeof pair))
+        return -EFAULT;
+    int64_t ret = mask_get(t, pair[0], pair[1], &m);
+    if (ret < 0)
+        return ret;
+    uint64_t host_pair[2] = {mask_pointer(&m), SIGSET_BYTES};
+    return mask_done(t, &m, linux_wait_syscall(t, SYS_io_pgetevents, a[0], a[1], a[2], a[3], a[4], (uint64_t)(uintptr_t)host_pair));
+}
+
 /* -- epoll ------------------------------------------------------------------------------------------------- */
 
 /* struct epoll_event everywhere but on x86-64, where there is no padding. */
