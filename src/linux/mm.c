@@ -26,6 +26,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/chaos.h"
 #include "linux/loader.h"
 #include "linux/sys.h"
 
@@ -59,9 +60,13 @@ static struct maps_line *read_maps(unsigned *n)
             continue; /* the rest of an overlong line */
         if (*n == cap) {
             cap = cap ? cap * 2 : 64;
-            struct maps_line *grown = realloc(v, cap * sizeof *v);
-            if (!grown)
-                break;
+            struct maps_line *grown = chaos_alloc_fails(CHAOS_NEEDED) ? NULL : realloc(v, cap * sizeof *v);
+            if (!grown) { /* half a list would give the guest what is not free */
+                free(v);
+                fclose(f);
+                *n = 0;
+                return NULL;
+            }
             v = grown;
         }
         v[(*n)++] = (struct maps_line){start, end, strstr(line, "[heap]") != NULL};
@@ -75,7 +80,7 @@ static struct maps_line *read_maps(unsigned *n)
 static struct maps_line *known_maps(unsigned *n)
 {
     extern const char __ehdr_start[], _end[]; /* of the linker */
-    struct maps_line *v = malloc(2 * sizeof *v);
+    struct maps_line *v = chaos_alloc_fails(CHAOS_NEEDED) ? NULL : malloc(2 * sizeof *v);
     if (!v)
         return NULL;
     uint64_t end = ALIGN_UP((uint64_t)(uintptr_t)sbrk(0), GUEST_PAGE_SIZE), start = end;
@@ -507,7 +512,7 @@ int64_t linux_sys_shmat(struct linux_thread *t, const uint64_t a[6])
     if (shmctl(id, IPC_STAT, &ds))
         return -errno;
     uint64_t len = ALIGN_UP((uint64_t)ds.shm_segsz, GUEST_PAGE_SIZE);
-    struct linux_shm_attach *entry = malloc(sizeof *entry);
+    struct linux_shm_attach *entry = chaos_alloc_fails(CHAOS_NEEDED) ? NULL : malloc(sizeof *entry);
     if (!entry)
         return -ENOMEM;
     pthread_mutex_lock(&p->mm_lock);

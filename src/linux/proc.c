@@ -21,6 +21,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "linux/mm.h"
 #include "linux/procmaps.h"
 #include "linux/secfilter.h"
@@ -331,16 +332,13 @@ static int64_t sealed_file(const struct str *s, int oflags)
 {
     char path[40];
     int64_t fd = linux_host_syscall(SYS_memfd_create, (uint64_t)(uintptr_t) "proc", MFD_CLOEXEC | MFD_ALLOW_SEALING, 0, 0, 0, 0);
-    for (size_t at = 0; fd >= 0 && at < s->len;) {
-        int64_t n = linux_host_syscall(SYS_pwrite64, (uint64_t)fd, (uint64_t)(uintptr_t)(s->p + at), s->len - at, at, 0, 0);
-        if (n <= 0) {
-            linux_host_syscall(SYS_close, (uint64_t)fd, 0, 0, 0, 0, 0);
-            return n ? n : -ENOMEM;
-        }
-        at += (size_t)n;
-    }
     if (fd < 0)
         return fd;
+    if (!file_write((int)fd, s->p, s->len)) {
+        int64_t r = -errno;
+        linux_host_syscall(SYS_close, (uint64_t)fd, 0, 0, 0, 0, 0);
+        return r;
+    }
     linux_host_syscall(SYS_fcntl, (uint64_t)fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE, 0, 0, 0);
     /* opened again, its mode is what was asked for, and its offset 0 */
     snprintf(path, sizeof path, "/proc/thread-self/fd/%d", (int)fd);

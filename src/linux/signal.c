@@ -22,6 +22,8 @@
 #include <ucontext.h>
 #include <unistd.h>
 
+#include "base/chaos.h"
+#include "base/file.h"
 #include "linux/sig_state.h"
 
 #define HOST_STACK_BYTES (64 * 1024)
@@ -151,7 +153,7 @@ static BTV_NORETURN void crash(struct linux_thread *t, int sig, const siginfo_t 
     if (t && t->et)
         engine_describe(t->et, uc, &s);
     str_adds(&s, "\n");
-    if (write(2, str_get(&s), s.len) < 0)
+    if (!file_write(2, str_get(&s), s.len))
         s.failed = true; /* nothing left to do about it */
     linux_die_by_signal(sig);
 }
@@ -233,7 +235,7 @@ void linux_signal_init(struct linux_process *p)
 void linux_signal_thread_init(struct linux_thread *t)
 {
     size_t bytes = ALIGN_UP(sizeof(struct signal_state), (size_t)64) + HOST_STACK_BYTES;
-    struct signal_state *h = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    struct signal_state *h = chaos_alloc_fails(CHAOS_NEEDED) ? MAP_FAILED : mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (h == MAP_FAILED)
         return; /* the caller sees signal_private NULL */
     h->bytes = bytes;
@@ -494,7 +496,7 @@ static BTV_COLD void report_illegal(const struct linux_thread *t, uint64_t pc, u
         return;
     str_add(&s, "btv-run: %s: undefined instruction at 0x%llx; build the program for the extensions in the guest's /proc/cpuinfo, or see: btv dis %s %08x\n",
             t->proc->exe_path, (unsigned long long)pc, t->proc->abi->guest->name, __builtin_bswap32((uint32_t)bits));
-    if (write(STDERR_FILENO, str_get(&s), s.len) < 0)
+    if (!file_write(STDERR_FILENO, str_get(&s), s.len))
         s.failed = true; /* nothing left to do about it */
     str_free(&s);
 }
