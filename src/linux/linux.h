@@ -37,6 +37,7 @@
 
 struct linux_process;
 struct seccomp_filter;
+struct linux_uring;
 struct linux_thread;
 struct linux_shm_attach;
 
@@ -136,6 +137,7 @@ struct linux_process {
     uint64_t stack_limit;    /* guest RLIMIT_STACK at exec */
     int mlock_future;        /* MCL_ flags of mlockall for new mappings: memcalls.c */
     uint64_t mmap_base;      /* mappings without an address are placed below it, top-down */
+    struct linux_uring *rings; /* uring.c's; under lock */
     struct linux_shm_attach *shm; /* mm.c's list of attached System V segments */
     pthread_mutex_t mm_lock; /* one change of the address space at a time; see linux_mm_fork_prepare */
 

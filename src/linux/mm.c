@@ -27,8 +27,10 @@
 #include <unistd.h>
 
 #include "base/chaos.h"
+#include "linux/hostcall.h"
 #include "linux/loader.h"
 #include "linux/sys.h"
+#include "linux/uring.h"
 
 #define RANGE_LOW 0x1000ull
 #define RANGE_HIGH 0x7e0000000000ull
@@ -293,6 +295,19 @@ static int64_t host_map_free(uint64_t at, uint64_t len, int prot, int flags, int
     return r;
 }
 
+/* Files that accept no address (rings of io_uring): the host chooses, among addresses that are the guest's. */
+static int64_t host_chosen(struct linux_process *p, uint64_t *addr, uint64_t len, int prot, int flags, int fd, uint64_t off)
+{
+    int64_t r = host_map(0, len, prot, flags | hostcall_map_low, fd, off);
+    if (r < 0)
+        return r;
+    *addr = (uint64_t)r;
+    if (sys_inside(p, *addr, len) && !mm_has_any(p, *addr, *addr + len))
+        return r;
+    munmap(mem_host(*addr), len);
+    return -ENOMEM;
+}
+
 /* Alignment that serves the host best, as the kernel chooses it. */
 static uint64_t map_align(uint64_t len, int flags)
 {
@@ -344,6 +359,8 @@ static int64_t map_locked(struct linux_process *p, uint64_t addr, uint64_t len, 
                 break;
             below = addr;
         }
+        if (r == -EINVAL && fd >= 0)
+            r = host_chosen(p, &addr, len, prot, host_flags, fd, off);
     }
     if (r < 0)
         return r == -EEXIST && !(flags & MAP_FIXED_NOREPLACE) ? -ENOMEM : r;
@@ -402,7 +419,10 @@ int64_t linux_sys_mmap(struct linux_thread *t, const uint64_t a[6])
         flags &= ~0x40; /* MAP_32BIT of x86: no flag elsewhere */
     if (!(flags & MAP_ANONYMOUS) && linux_is_private_fd(fd))
         return -EBADF;
-    return linux_mm_mmap(t->proc, a[0], a[1], (int)a[2], flags, fd, a[5]);
+    int64_t r = linux_mm_mmap(t->proc, a[0], a[1], (int)a[2], flags, fd, a[5]);
+    if (r >= 0 && !(flags & MAP_ANONYMOUS))
+        uring_mapped(t->proc, fd, a[5], (uint64_t)r);
+    return r;
 }
 
 int64_t mm_unmap(struct linux_process *p, uint64_t start, uint64_t end)

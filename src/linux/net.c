@@ -165,8 +165,7 @@ static int64_t check_rights(const struct msghdr *m)
     return 0;
 }
 
-/* The pointers of the message header at addr; *m is a copy of it. */
-static int64_t check_message(const struct linux_process *p, uint64_t addr, struct msghdr *m)
+int64_t net_check_message(const struct linux_process *p, uint64_t addr, struct msghdr *m, bool sent)
 {
     if (!linux_copy_in(m, addr, sizeof *m))
         return -EFAULT;
@@ -177,16 +176,15 @@ static int64_t check_message(const struct linux_process *p, uint64_t addr, struc
         return -EFAULT;
     if (control && !sys_inside(p, control, 1))
         return -EFAULT;
-    return sys_check_iov(p, iov, m->msg_iovlen);
+    int64_t ret = sys_check_iov(p, iov, m->msg_iovlen);
+    return ret == 0 && sent ? check_rights(m) : ret;
 }
 
 int64_t linux_sys_sendmsg(struct linux_thread *t, const uint64_t a[6])
 {
     struct host_address h;
     struct msghdr m;
-    int64_t ret = check_message(t->proc, a[1], &m);
-    if (ret == 0)
-        ret = check_rights(&m);
+    int64_t ret = net_check_message(t->proc, a[1], &m, true);
     if (ret == 0)
         ret = address_get(t, (uint64_t)(uintptr_t)m.msg_name, m.msg_namelen, &h);
     if (ret < 0)
@@ -199,7 +197,7 @@ int64_t linux_sys_sendmsg(struct linux_thread *t, const uint64_t a[6])
 int64_t linux_sys_recvmsg(struct linux_thread *t, const uint64_t a[6])
 {
     struct msghdr m;
-    int64_t ret = check_message(t->proc, a[1], &m);
+    int64_t ret = net_check_message(t->proc, a[1], &m, false);
     return ret < 0 ? ret : sys_wait(t, SYS_recvmsg, a);
 }
 
@@ -210,9 +208,7 @@ static uint64_t good_messages(const struct linux_process *p, long nr, const uint
     *first = 0;
     for (uint64_t i = 0; i < n; i++) {
         struct msghdr m;
-        int64_t ret = check_message(p, a[1] + i * sizeof(struct mmsghdr), &m);
-        if (ret == 0 && nr == SYS_sendmmsg)
-            ret = check_rights(&m);
+        int64_t ret = net_check_message(p, a[1] + i * sizeof(struct mmsghdr), &m, nr == SYS_sendmmsg);
         if (ret < 0) {
             *first = ret;
             return i;

@@ -10,6 +10,8 @@
 
 #include "linux/linux.h"
 
+struct msghdr;
+
 /* Above every user address: access_ok() of the host's kernel refuses it. */
 #define SYS_BAD_POINTER UINT64_C(0xfffffffffffff000)
 #define SYS_USER_END UINT64_C(0x7ffffffff000) /* of 47 bits of user space, here and on RISC-V with Sv48 */
@@ -99,6 +101,10 @@ void sys_strace_leave(struct linux_thread *t, const struct sys_row *row, const u
  * call: the address of `out` (PATH_MAX bytes), or `addr` itself where the kernel is to judge it.  0 or -errno.
  */
 int64_t fs_path(struct linux_thread *t, int dirfd, uint64_t addr, bool follow, char *out, uint64_t *result);
+
+/* -- net.c ------------------------------------------------------------------------------------------------- */
+/* The struct msghdr at addr, copied to *m: its pointers, and when it is to be sent the descriptors with it.  0 or -errno. */
+int64_t net_check_message(const struct linux_process *p, uint64_t addr, struct msghdr *m, bool sent);
 
 /* -- proc.c ------------------------------------------------------------------------------------------------ */
 /* A file of /proc that the host's kernel would answer wrongly, because it would speak of btv. */

@@ -227,7 +227,6 @@ static void processes(void)
 __attribute__((unused)) static void refused(void)
 {
     char page[4096];
-    FAILS(syscall(SYS_io_uring_setup, 4, page), ENOSYS);
     FAILS(syscall(SYS_bpf, 0, page, 64), EPERM);
     FAILS(syscall(SYS_rseq, page, 32, 0, 0), ENOSYS);
     FAILS(syscall(SYS_pkey_alloc, 0, 0), ENOSYS);
