@@ -3,19 +3,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/chaos.h"
+
 struct arena_chunk {
     struct arena_chunk *next;
     size_t bytes;
     _Alignas(16) unsigned char data[];
 };
-
-/* Mutable on purpose: the failing-allocation chaos switch of the tests. */
-static _Atomic unsigned fail_countdown;
-
-void arena_fail_after(unsigned n)
-{
-    fail_countdown = n;
-}
 
 void arena_init(struct arena *a, size_t chunk_bytes)
 {
@@ -57,7 +51,7 @@ void arena_free(struct arena *a)
 static bool take_chunk(struct arena *a, size_t need)
 {
     size_t bytes = need > a->chunk_bytes ? need : a->chunk_bytes;
-    if (fail_countdown && --fail_countdown == 0)
+    if (chaos_alloc_fails(CHAOS_OPTIONAL))
         return false;
     struct arena_chunk *c = malloc(sizeof *c + bytes);
     if (!c)

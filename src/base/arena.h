@@ -35,7 +35,4 @@ static inline bool arena_ok(const struct arena *a)
 #define ARENA_NEW(a, type) ((type *)arena_push((a), sizeof(type)))
 #define ARENA_ARRAY(a, type, n) ((type *)arena_push((a), sizeof(type) * (size_t)(n)))
 
-/* Test knob: the n-th chunk request from now fails (0: never).  Shared by all arenas of the process. */
-void arena_fail_after(unsigned n);
-
 #endif

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/chaos.h"
+
 void str_free(struct str *s)
 {
     free(s->p);
@@ -25,7 +27,7 @@ static bool reserve(struct str *s, size_t more)
     if (s->len + more + 1 <= s->cap)
         return true;
     size_t cap = (s->len + more + 1) * 2;
-    char *p = realloc(s->p, cap);
+    char *p = chaos_alloc_fails(CHAOS_NEEDED) ? NULL : realloc(s->p, cap);
     if (!p) {
         s->failed = true;
         return false;

@@ -18,4 +18,13 @@ enum { CLI_USAGE = 2, CLI_CANNOT_RUN = 126, CLI_NOT_FOUND = 127 };
 /* "PROGRAM: text", one line on the standard error. */
 void cli_error(const char *program, const char *fmt, ...) BTV_PRINTF(2, 3);
 
+/* A whole decimal number of at most `max`. */
+bool cli_number(const char *text, unsigned long long max, unsigned long long *out);
+/* "LO-HI": guest addresses, LO < HI.  base: as of strtoull. */
+bool cli_range(const char *text, int base, uint64_t *lo, uint64_t *hi);
+
+struct engine_config;
+/* Applies the argument of --chaos, which it changes; -1: go on, otherwise the exit status. */
+int cli_chaos(const char *self, struct engine_config *c, char *text);
+
 #endif

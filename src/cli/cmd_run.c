@@ -5,7 +5,6 @@
  * which the auxiliary vector tells; with flag O the program comes as an open descriptor in AT_EXECFD.  Called by execve of a
  * guest, LINUX_EXEC_VARIABLE holds the program and the options, and argv is the guest's.
  */
-#include <ctype.h>
 #include <elf.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -15,9 +14,9 @@
 #include <sys/auxv.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "cli/cli.h"
 #include "guest/guest.h"
-#include "host/host.h"
 #include "image/elf.h"
 #include "linux/loader.h"
 
@@ -114,81 +113,6 @@ static char **env_copy(size_t extra)
 
 /* -- options ----------------------------------------------------------------------------------------------- */
 
-/* A whole decimal number of at most `max`. */
-static bool parse_number(const char *text, unsigned long long max, unsigned long long *out)
-{
-    char *end;
-    if (text[0] < '0' || text[0] > '9')
-        return false;
-    unsigned long long v = strtoull(text, &end, 10);
-    if (*end || v > max)
-        return false;
-    *out = v;
-    return true;
-}
-
-/* "LO-HI": guest addresses, LO < HI.  base: as of strtoull. */
-static bool parse_range(const char *text, int base, uint64_t *lo, uint64_t *hi)
-{
-    char *end;
-    if (!isxdigit((unsigned char)text[0]))
-        return false;
-    *lo = strtoull(text, &end, base);
-    if (*end != '-' || !isxdigit((unsigned char)end[1]))
-        return false;
-    *hi = strtoull(end + 1, &end, base);
-    return !*end && *lo < *hi;
-}
-
-/* A host feature by its name, "all" for every one. */
-static bool avoid_feature(unsigned *mask, const char *name)
-{
-    for (unsigned bit = 0; bit < 32; bit++)
-        if (host_x64.feature_name(bit) && !strcmp(name, host_x64.feature_name(bit))) {
-            *mask |= 1u << bit;
-            return true;
-        }
-    if (strcmp(name, "all"))
-        return false;
-    *mask = ~0u;
-    return true;
-}
-
-static bool parse_chaos(struct engine_config *c, char *list)
-{
-    for (char *word; (word = strsep(&list, ",")) != NULL;) {
-        unsigned long long n = 0;
-        char *eq = strchr(word, '=');
-        if (eq)
-            *eq = '\0';
-        if (eq && !strcmp(word, "jit")) {
-            if (!parse_range(eq + 1, 0, &c->jit_lo, &c->jit_hi))
-                return false;
-            continue;
-        }
-        if (eq && !strcmp(word, "avoid")) {
-            if (!avoid_feature(&c->host_features, eq + 1))
-                return false;
-            continue;
-        }
-        if (eq && !parse_number(eq + 1, 1u << 30, &n))
-            return false;
-        if (!strcmp(word, "no-chain") && !eq)
-            c->no_chain = true;
-        else if (!strcmp(word, "max-insns") && eq && n)
-            c->max_insns = (unsigned)n;
-        else if (!strcmp(word, "regs") && eq && n)
-            c->regs = (unsigned)n;
-        else if (!strcmp(word, "flush-every") && eq && n)
-            c->flush_every = (unsigned)n;
-        else if (!strcmp(word, "hot") && eq && n)
-            c->hot_threshold = (unsigned)n;
-        else
-            return false;
-    }
-    return true;
-}
-
 static bool add_topic(uint32_t *topics, const char *word)
 {
     for (unsigned i = 0; i < TRACE_TOPICS; i++)
@@ -205,7 +129,7 @@ static bool parse_trace(struct trace_config *c, char *list)
     char *range = strchr(list, ':');
     if (range) {
         *range++ = '\0';
-        if (!parse_range(range, 16, &c->lo, &c->hi))
+        if (!cli_range(range, 16, &c->lo, &c->hi))
             return false;
     }
     for (char *word; (word = strsep(&list, ",")) != NULL;)
@@ -295,15 +219,13 @@ static int apply(struct run *r, enum option_id id, char *value)
             return -1;
         break;
     case OPT_CACHE:
-        if (parse_number(value, 2047, &n) && n) {
+        if (cli_number(value, 2047, &n) && n) {
             r->opt.engine.cache_bytes = n << 20;
             return -1;
         }
         break;
     case OPT_CHAOS:
-        if (parse_chaos(&r->opt.engine, value))
-            return -1;
-        break;
+        return cli_chaos(r->self, &r->opt.engine, value);
     case OPT_PERF:
         r->opt.engine.perf_map = true;
         return -1;
@@ -412,7 +334,7 @@ static const struct guest_isa *guest_of(struct run *r, const char *path)
     }
     if (fd < 0)
         fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    ssize_t n = fd >= 0 ? pread(fd, head, sizeof head, 0) : -1;
+    ssize_t n = fd >= 0 ? file_pread(fd, head, sizeof head, 0) : -1;
     if (fd >= 0 && fd != r->opt.exec_fd)
         close(fd);
     const struct guest_isa *g = n > 0 ? guest_by_machine(elf_machine_of(head, (size_t)n)) : NULL;

@@ -23,6 +23,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/chaos.h"
 #include "linux/sig.h"
 #include "linux/sys.h"
 
@@ -114,7 +115,7 @@ static int64_t start_pthread(void *(*fn)(void *), void *arg)
     pthread_attr_init(&attr);
     pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
     pthread_attr_setstacksize(&attr, THREAD_STACK_BYTES);
-    int r = pthread_create(&id, &attr, fn, arg);
+    int r = chaos_alloc_fails(CHAOS_NEEDED) ? EAGAIN : pthread_create(&id, &attr, fn, arg);
     pthread_attr_destroy(&attr);
     return -r;
 }
@@ -194,6 +195,7 @@ static void adopt_process(struct linux_thread *t)
     }
     p->threads = t;
     t->prev = t->next = NULL;
+    p->mlock_future = 0;
     t->tid = (pid_t)linux_host_syscall(SYS_gettid, 0, 0, 0, 0, 0, 0);
     t->host = pthread_self();
     t->host_pthread = false;
@@ -268,7 +270,7 @@ static int shared_main(void *arg)
 
 static struct shared_child *shared_new(struct linux_thread *t, const struct clone_request *req)
 {
-    struct shared_child *s = calloc(1, sizeof *s);
+    struct shared_child *s = chaos_alloc_fails(CHAOS_NEEDED) ? NULL : calloc(1, sizeof *s);
     if (!s)
         return NULL;
     s->stack = mmap(NULL, THREAD_STACK_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);

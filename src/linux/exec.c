@@ -20,6 +20,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "linux/script.h"
 #include "linux/secfilter.h"
 #include "linux/sig.h"
@@ -43,9 +44,9 @@ int linux_program_from_fd(int fd, struct linux_program *out)
     if (!S_ISREG(st.st_mode))
         return -EACCES;
     memset(out->head, 0, sizeof out->head);
-    ssize_t n = pread(fd, out->head, sizeof out->head, 0);
-    if (n < 0) /* /proc/PID/mem: that it is no program comes first */
-        return st.st_mode & 0111 ? -errno : -EACCES;
+    ssize_t n = file_pread(fd, out->head, sizeof out->head, 0);
+    if (n < 0)
+        return -errno;
     out->head_bytes = (size_t)n;
     out->size = (uint64_t)st.st_size;
     snprintf(self, sizeof self, "/proc/thread-self/fd/%d", fd);
@@ -116,7 +117,7 @@ static bool read_file(void *ctx, uint64_t offset, void *buf, size_t n)
         memcpy(buf, prog->head + offset, n);
         return true;
     }
-    return pread(prog->fd, buf, n, (off_t)offset) == (ssize_t)n;
+    return file_pread(prog->fd, buf, n, (off_t)offset) == (ssize_t)n;
 }
 
 enum btv_status linux_program_parse(const struct linux_program *prog, const char *name, struct elf_image *out, struct btv_error *err)
@@ -143,8 +144,7 @@ int64_t linux_program_check(const struct linux_program *prog)
 /* Numbers of struct engine_config and flags of linux_options that the next btv-run inherits: one row each. */
 #define HANDOVER_NUMBERS(N)                                                                                                    \
     N(strace, strace) N(stracefd, strace_fd) N(self, self_fd) N(seccomp, seccomp_fd) N(stats, stats) N(show, show_emulator) N(native, allow_native)                                           \
-    N(cache, engine.cache_bytes) N(hot, engine.hot_threshold) N(interp, engine.interpret_only) N(check, engine.check_exec)     \
-    N(nochain, engine.no_chain) N(insns, engine.max_insns) N(regs, engine.regs) N(flush, engine.flush_every)                   \
+    N(cache, engine.cache_bytes) N(interp, engine.interpret_only) N(check, engine.check_exec)                                  \
     N(jitlo, engine.jit_lo) N(jithi, engine.jit_hi)                                                                            \
     N(trace, trace.topics) N(tracelo, trace.lo) N(tracehi, trace.hi) N(tracefd, trace.fd)                                      \
     N(avoid, engine.host_features) N(perf, engine.perf_map)                                                                    \
@@ -177,6 +177,9 @@ void linux_exec_encode(struct str *s, const struct linux_options *o, const char 
     if (o->member)       \
         str_add(s, #key "=%llu;", (unsigned long long)o->member);
     HANDOVER_NUMBERS(N)
+#define CHAOS(member, key, min, max, draw_lo, draw_hi, meaning) N(member, engine.member)
+#include "run/chaos.def"
+#undef CHAOS
 #undef N
 }
 
@@ -235,6 +238,9 @@ enum btv_status linux_exec_decode(const char *text, struct linux_options *o, con
         else if (!strcmp(key, #name))  \
             got.member = (typeof(got.member))number;
         HANDOVER_NUMBERS(N)
+#define CHAOS(member, key, min, max, draw_lo, draw_hi, meaning) N(member, engine.member)
+#include "run/chaos.def"
+#undef CHAOS
 #undef N
         else
             goto bad;
@@ -415,8 +421,6 @@ int64_t linux_execve(struct linux_thread *t, int dirfd, const char *guest_path, 
     char execfn[PATH_MAX + 32];
     const char *name = guest_path;
 
-    if (!guest_path[0] && !(flags & AT_EMPTY_PATH))
-        return -ENOENT;
     if (flags & ~(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW | AT_EXECVE_CHECK))
         return -EINVAL;
     if (guest_path[0] != '/' && dirfd != AT_FDCWD) {

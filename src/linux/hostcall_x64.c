@@ -5,10 +5,13 @@
  * moves the host's pc to the loop's failing return.  The loops touch guest memory only between their labels.
  */
 #include <errno.h>
+#include <sys/mman.h>
 #include <ucontext.h>
 
 #include "linux/hostcall.h"
 #include "linux/linux.h"
+
+const int hostcall_map_low = MAP_32BIT; /* the second gibibyte */
 
 int64_t linux_host_syscall(long nr, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5)
 {

@@ -15,21 +15,26 @@
 #include <asm/ioctl.h>
 #endif
 
-/* Families of unencoded commands, by bits 15..8; none points to more than OLD_BYTES. */
+/* Families with unencoded commands, by bits 15..8; none points to more than OLD_BYTES. */
 #define OLD_BYTES 256
 
 static bool is_old_family(unsigned family)
 {
     switch (family) {
+    case 0x00: /* files: FIBMAP, FIGETBSZ */
     case 0x02: /* floppy */
     case 0x03: /* hard disk geometry */
     case 0x12: /* block device */
+    case 0x22: /* SCSI generic */
+    case 0x24: /* performance counters */
     case 0x4b: /* console */
     case 0x4c: /* loop */
     case 0x53: /* CD-ROM, SCSI */
     case 0x54: /* terminal */
     case 0x56: /* virtual terminal */
+    case 0x70: /* real-time clock */
     case 0x89: /* socket, network interface */
+    case 0xb7: /* name spaces */
         return true;
     default:
         return false;
@@ -48,6 +53,30 @@ static int64_t interface_list(struct linux_thread *t, const uint64_t a[6])
     return sys_host(SYS_ioctl, a);
 }
 
+/*
+ * userfaultfd: the structs hold addresses; the kernel would let the guest take over btv's memory.  All begin with an address;
+ * of COPY and MOVE a source follows, then the length.
+ */
+static int64_t fault_descriptor(struct linux_thread *t, const uint64_t a[6])
+{
+    enum { COPY = 3, MOVE = 5, API = 0x3f };
+    uint32_t cmd = (uint32_t)a[1];
+    uint64_t words[3];
+    bool two = _IOC_NR(cmd) == COPY || _IOC_NR(cmd) == MOVE;
+    if (_IOC_NR(cmd) == API)
+        return sys_host(SYS_ioctl, (const uint64_t[6]){a[0], cmd, sys_pointer(t->proc, a[2], _IOC_SIZE(cmd))});
+    if (!linux_copy_in(words, a[2], two ? 24 : 16))
+        return -EFAULT;
+    uint64_t len = two ? words[2] : words[1];
+    if (len && (!sys_inside(t->proc, words[0], len) || (two && !sys_inside(t->proc, words[1], len))))
+        return -EINVAL;
+    return sys_host(SYS_ioctl, (const uint64_t[6]){a[0], cmd, sys_pointer(t->proc, a[2], _IOC_SIZE(cmd))});
+}
+
+/* Types, in bits 15..8, that have a way of their own. */
+#define TYPE_USERFAULTFD 0xaa
+#define TYPE_KVM 0xae
+
 int64_t linux_sys_ioctl(struct linux_thread *t, const uint64_t a[6])
 {
     const struct linux_process *p = t->proc;
@@ -58,6 +87,10 @@ int64_t linux_sys_ioctl(struct linux_thread *t, const uint64_t a[6])
 
     if (cmd == SIOCGIFCONF)
         return interface_list(t, b);
+    if (_IOC_TYPE(cmd) == TYPE_USERFAULTFD && _IOC_DIR(cmd))
+        return fault_descriptor(t, b);
+    if (_IOC_TYPE(cmd) == TYPE_KVM) /* the machines of the host's instruction set are none for this guest */
+        return -ENOTTY;
     if (arg < mem_low(p->mem)) /* a number, or a pointer that the kernel refuses */
         return sys_wait(t, SYS_ioctl, b);
     if (!_IOC_DIR(cmd) && !is_old_family(cmd >> 8)) {
@@ -66,6 +99,9 @@ int64_t linux_sys_ioctl(struct linux_thread *t, const uint64_t a[6])
             TRACE(sys, "ioctl 0x%x is unknown: ENOTTY; descriptor %d, argument 0x%llx", cmd, (int)a[0], (unsigned long long)arg);
         return refuse ? -ENOTTY : sys_wait(t, SYS_ioctl, b);
     }
-    b[2] = sys_pointer(p, arg, _IOC_DIR(cmd) ? bytes : 1);
+    if (!sys_inside(p, arg, 1))
+        b[2] = SYS_BAD_POINTER;
+    else if (!sys_inside(p, arg, bytes) && _IOC_DIR(cmd))
+        b[2] = SYS_BAD_POINTER;
     return sys_wait(t, SYS_ioctl, b);
 }

@@ -37,6 +37,7 @@
 
 struct linux_process;
 struct seccomp_filter;
+struct linux_uring;
 struct linux_thread;
 struct linux_shm_attach;
 
@@ -134,7 +135,9 @@ struct linux_process {
     uint64_t vdso_addr;
     struct linux_rlimit rlimit[16]; /* by RLIMIT_ number; under lock */
     uint64_t stack_limit;    /* guest RLIMIT_STACK at exec */
+    int mlock_future;        /* MCL_ flags of mlockall for new mappings: memcalls.c */
     uint64_t mmap_base;      /* mappings without an address are placed below it, top-down */
+    struct linux_uring *rings; /* uring.c's; under lock */
     struct linux_shm_attach *shm; /* mm.c's list of attached System V segments */
     pthread_mutex_t mm_lock; /* one change of the address space at a time; see linux_mm_fork_prepare */
 
@@ -233,6 +236,8 @@ int64_t linux_mm_mmap(struct linux_process *p, uint64_t addr, uint64_t len, int 
 /* A descriptor of btv's own: moved out of the guest's numbers and close-on-exec; hidden from the guest. */
 int linux_private_fd(int fd);
 bool linux_is_private_fd(int fd);
+/* Has the calling thread this capability (CAP_ of linux/capability.h)? */
+bool linux_capable(int cap);
 
 /* -- signal.c, thread.c ------------------------------------------------------------------------------------ */
 void linux_signal_init(struct linux_process *p);        /* host handlers */

@@ -21,6 +21,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "base/chaos.h"
 #include "linux/script.h"
 
 #define PIE_BASE 0x2aaaaaaaa000ull
@@ -218,6 +219,8 @@ static enum btv_status remember_identity(struct linux_process *p, const struct l
     linux_path_to_guest(p, guest);
     for (char **a = argv; *a; a++)
         n += strlen(*a) + 1;
+    if (chaos_alloc_fails(CHAOS_NEEDED))
+        return BTV_NOMEM;
     p->exe_path = strdup(guest);
     p->exe_host = strdup(prog->host);
     p->cmdline = malloc(n ? n : 1);
@@ -308,7 +311,7 @@ static char **script_argv(const struct linux_script *script, char **argv)
     size_t n = 0;
     while (argv[n])
         n++;
-    char **v = calloc(script->n + n + 1, sizeof *v);
+    char **v = chaos_alloc_fails(CHAOS_NEEDED) ? NULL : calloc(script->n + n + 1, sizeof *v);
     if (!v)
         return NULL;
     memcpy(v, script->argv + script->first, script->n * sizeof *v);

@@ -4,6 +4,7 @@
 #include "linux/sys.h"
 
 #include <errno.h>
+#include <linux/capability.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -107,6 +108,14 @@ int64_t linux_sys_setrlimit(struct linux_thread *t, const uint64_t a[6])
     return linux_sys_prlimit64(t, (const uint64_t[6]){0, a[0], a[1], 0});
 }
 
+bool linux_capable(int cap)
+{
+    struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct caps[_LINUX_CAPABILITY_U32S_3] = {0};
+    return linux_host_syscall(SYS_capget, (uint64_t)(uintptr_t)&head, (uint64_t)(uintptr_t)caps, 0, 0, 0, 0) == 0 &&
+           (caps[cap / 32].effective & CAP_TO_MASK(cap));
+}
+
 /* -- prctl ------------------------------------------------------------------------------------------------- */
 
 /*
@@ -148,7 +157,7 @@ int64_t linux_sys_prctl(struct linux_thread *t, const uint64_t a[6])
     case PR_SET_SECCOMP:
         return seccomp_set(t, a[1], a[2]);
     case PR_SET_MM: /* would move the host's own brk */
-        return a[4] || (a[3] && a[1] != PR_SET_MM_AUXV && a[1] != PR_SET_MM_MAP && a[1] != PR_SET_MM_MAP_SIZE) ? -EINVAL : -EPERM;
+        return -EPERM;
     case PR_SET_VMA:
         return set_vma_name(t, a);
     default:

@@ -26,8 +26,11 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/chaos.h"
+#include "linux/hostcall.h"
 #include "linux/loader.h"
 #include "linux/sys.h"
+#include "linux/uring.h"
 
 #define RANGE_LOW 0x1000ull
 #define RANGE_HIGH 0x7e0000000000ull
@@ -59,9 +62,13 @@ static struct maps_line *read_maps(unsigned *n)
             continue; /* the rest of an overlong line */
         if (*n == cap) {
             cap = cap ? cap * 2 : 64;
-            struct maps_line *grown = realloc(v, cap * sizeof *v);
-            if (!grown)
-                break;
+            struct maps_line *grown = chaos_alloc_fails(CHAOS_NEEDED) ? NULL : realloc(v, cap * sizeof *v);
+            if (!grown) { /* half a list would give the guest what is not free */
+                free(v);
+                fclose(f);
+                *n = 0;
+                return NULL;
+            }
             v = grown;
         }
         v[(*n)++] = (struct maps_line){start, end, strstr(line, "[heap]") != NULL};
@@ -75,7 +82,7 @@ static struct maps_line *read_maps(unsigned *n)
 static struct maps_line *known_maps(unsigned *n)
 {
     extern const char __ehdr_start[], _end[]; /* of the linker */
-    struct maps_line *v = malloc(2 * sizeof *v);
+    struct maps_line *v = chaos_alloc_fails(CHAOS_NEEDED) ? NULL : malloc(2 * sizeof *v);
     if (!v)
         return NULL;
     uint64_t end = ALIGN_UP((uint64_t)(uintptr_t)sbrk(0), GUEST_PAGE_SIZE), start = end;
@@ -288,6 +295,19 @@ static int64_t host_map_free(uint64_t at, uint64_t len, int prot, int flags, int
     return r;
 }
 
+/* Files that accept no address (rings of io_uring): the host chooses, among addresses that are the guest's. */
+static int64_t host_chosen(struct linux_process *p, uint64_t *addr, uint64_t len, int prot, int flags, int fd, uint64_t off)
+{
+    int64_t r = host_map(0, len, prot, flags | hostcall_map_low, fd, off);
+    if (r < 0)
+        return r;
+    *addr = (uint64_t)r;
+    if (sys_inside(p, *addr, len) && !mm_has_any(p, *addr, *addr + len))
+        return r;
+    munmap(mem_host(*addr), len);
+    return -ENOMEM;
+}
+
 /* Alignment that serves the host best, as the kernel chooses it. */
 static uint64_t map_align(uint64_t len, int flags)
 {
@@ -318,6 +338,8 @@ static int64_t map_locked(struct linux_process *p, uint64_t addr, uint64_t len, 
             return -EEXIST;
         if (mm_has_host(p, addr, addr + len))
             return -ENOMEM;
+        if (mm_sealed(p, addr, addr + len))
+            return -EPERM;
         if (!mm_may_map(p, addr, addr + len, (uint32_t)prot, kind))
             return -ENOMEM;
         code = mm_has_code(p, addr, addr + len);
@@ -337,6 +359,8 @@ static int64_t map_locked(struct linux_process *p, uint64_t addr, uint64_t len, 
                 break;
             below = addr;
         }
+        if (r == -EINVAL && fd >= 0)
+            r = host_chosen(p, &addr, len, prot, host_flags, fd, off);
     }
     if (r < 0)
         return r == -EEXIST && !(flags & MAP_FIXED_NOREPLACE) ? -ENOMEM : r;
@@ -371,6 +395,8 @@ int64_t linux_mm_mmap(struct linux_process *p, uint64_t addr, uint64_t len, int 
         return -EOVERFLOW;
     pthread_mutex_lock(&p->mm_lock);
     int64_t r = map_locked(p, addr, len, prot, flags, fd, off);
+    if (r >= 0 && !mm_lock_new(p, (uint64_t)r, len))
+        r = mm_unmap(p, (uint64_t)r, (uint64_t)r + len) == 0 ? -EAGAIN : -ENOMEM;
     pthread_mutex_unlock(&p->mm_lock);
     return r;
 }
@@ -391,12 +417,19 @@ int64_t linux_sys_mmap(struct linux_thread *t, const uint64_t a[6])
     int flags = (int)a[3], fd = (int)a[4];
     if (t->proc->abi->generic_table)
         flags &= ~0x40; /* MAP_32BIT of x86: no flag elsewhere */
-    return linux_mm_mmap(t->proc, a[0], a[1], (int)a[2], flags, fd, a[5]);
+    if (!(flags & MAP_ANONYMOUS) && linux_is_private_fd(fd))
+        return -EBADF;
+    int64_t r = linux_mm_mmap(t->proc, a[0], a[1], (int)a[2], flags, fd, a[5]);
+    if (r >= 0 && !(flags & MAP_ANONYMOUS))
+        uring_mapped(t->proc, fd, a[5], (uint64_t)r);
+    return r;
 }
 
 int64_t mm_unmap(struct linux_process *p, uint64_t start, uint64_t end)
 {
     uint64_t from, to, at = start;
+    if (mm_sealed(p, start, end))
+        return -EPERM;
     while (mm_next_piece(p, at, end, &from, &to)) {
         bool code = mm_has_code(p, from, to);
         TRACE(mem, "unmap 0x%llx-0x%llx%s", (unsigned long long)from, (unsigned long long)to, code ? "; code was there" : "");
@@ -451,8 +484,10 @@ int64_t linux_sys_brk(struct linux_thread *t, const uint64_t a[6])
         p->brk = want;
     } else if (mm_may_map(p, old, end, MEM_R | MEM_W, MEM_HEAP) && !mm_has_any(p, old, end + GUEST_PAGE_SIZE > mem_high(p->mem) ? end : end + GUEST_PAGE_SIZE)) {
         int64_t r = host_map_free(old, end - old, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-        if (r >= 0 && mem_set(p->mem, old, end, MEM_R | MEM_W, MEM_HEAP) == BTV_OK)
+        if (r >= 0 && mem_set(p->mem, old, end, MEM_R | MEM_W, MEM_HEAP) == BTV_OK) {
             p->brk = want;
+            (void)mm_lock_new(p, old, end - old);
+        }
     }
 out:
     want = p->brk;
@@ -497,7 +532,7 @@ int64_t linux_sys_shmat(struct linux_thread *t, const uint64_t a[6])
     if (shmctl(id, IPC_STAT, &ds))
         return -errno;
     uint64_t len = ALIGN_UP((uint64_t)ds.shm_segsz, GUEST_PAGE_SIZE);
-    struct linux_shm_attach *entry = malloc(sizeof *entry);
+    struct linux_shm_attach *entry = chaos_alloc_fails(CHAOS_NEEDED) ? NULL : malloc(sizeof *entry);
     if (!entry)
         return -ENOMEM;
     pthread_mutex_lock(&p->mm_lock);

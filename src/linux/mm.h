@@ -23,6 +23,10 @@ uint64_t mm_mapped_bytes(struct linux_process *p, uint32_t flag);
 /* With mm_lock held: do RLIMIT_AS and RLIMIT_DATA allow [start, end) with this protection and these flags (enum mem_flag)?
  * What is mapped there already is to be replaced. */
 bool mm_may_map(struct linux_process *p, uint64_t start, uint64_t end, uint32_t prot, uint32_t flags);
+/* Is part of [start, end) sealed? */
+bool mm_sealed(struct linux_process *p, uint64_t start, uint64_t end);
+/* New memory after mlockall(MCL_FUTURE); false: the limit forbids it. */
+bool mm_lock_new(struct linux_process *p, uint64_t start, uint64_t len);
 /* munmap with mm_lock held. */
 int64_t mm_unmap(struct linux_process *p, uint64_t start, uint64_t end);
 

@@ -29,6 +29,8 @@ static uint64_t first_hole(struct linux_process *p, uint64_t start, uint64_t end
 static int64_t protect_locked(struct linux_process *p, uint64_t start, uint64_t end, uint32_t prot)
 {
     uint64_t stop = first_hole(p, start, end);
+    if (mm_sealed(p, start, stop))
+        return -EPERM;
     struct mem_region before;
     bool all, code = mm_has_code(p, start, stop);
     if ((prot & MEM_W) && mm_has_shared(p, start, stop))
@@ -88,12 +90,6 @@ static int64_t protect(struct linux_process *p, uint64_t start, uint64_t len, ui
 int64_t linux_sys_mprotect(struct linux_thread *t, const uint64_t a[6])
 {
     return protect(t->proc, a[0], a[1], a[2]);
-}
-
-int64_t linux_sys_pkey_mprotect(struct linux_thread *t, const uint64_t a[6])
-{
-    /* Key -1 means mprotect; a guest without protection keys has no others. */
-    return (int)a[3] == -1 ? protect(t->proc, a[0], a[1], a[2]) : -EINVAL;
 }
 
 /* -- mremap ------------------------------------------------------------------------------------------------ */
@@ -204,6 +200,8 @@ int64_t linux_sys_mremap(struct linux_thread *t, const uint64_t a[6])
         r = -EFAULT;
     else if (q.new_len > q.old_len && mem_get(p->mem, q.old, &reg) && !mm_may_map(p, q.old, q.old + q.new_len, reg.prot, reg.flags))
         r = -ENOMEM;
+    else if (mm_sealed(p, q.old, q.old + span) || ((q.flags & MREMAP_FIXED) && mm_sealed(p, q.new_addr, q.new_addr + q.new_len)))
+        r = -EPERM;
     else if ((q.flags & MREMAP_FIXED) && mm_has_host(p, q.new_addr, q.new_addr + q.new_len))
         r = -ENOMEM;
     else {

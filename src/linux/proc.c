@@ -21,6 +21,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "linux/mm.h"
 #include "linux/procmaps.h"
 #include "linux/secfilter.h"
@@ -73,7 +74,7 @@ static bool proc_directory(int dirfd, const char *path, char out[64])
     int64_t fd = dirfd;
     if (path)
         fd = linux_host_syscall(SYS_openat, (uint64_t)(int64_t)dirfd, (uint64_t)(uintptr_t)path, O_PATH | O_DIRECTORY | O_CLOEXEC, 0, 0, 0);
-    if (path && (fd == -EMFILE || fd == -ENFILE))
+    if (fd == -EMFILE || fd == -ENFILE)
         return proc_directory_by_name(path, out);
     if (fd < 0)
         return false;
@@ -331,16 +332,13 @@ static int64_t sealed_file(const struct str *s, int oflags)
 {
     char path[40];
     int64_t fd = linux_host_syscall(SYS_memfd_create, (uint64_t)(uintptr_t) "proc", MFD_CLOEXEC | MFD_ALLOW_SEALING, 0, 0, 0, 0);
-    for (size_t at = 0; fd >= 0 && at < s->len;) {
-        int64_t n = linux_host_syscall(SYS_pwrite64, (uint64_t)fd, (uint64_t)(uintptr_t)(s->p + at), s->len - at, at, 0, 0);
-        if (n <= 0) {
-            linux_host_syscall(SYS_close, (uint64_t)fd, 0, 0, 0, 0, 0);
-            return n ? n : -ENOMEM;
-        }
-        at += (size_t)n;
-    }
     if (fd < 0)
         return fd;
+    if (!file_write((int)fd, s->p, s->len)) {
+        int64_t r = -errno;
+        linux_host_syscall(SYS_close, (uint64_t)fd, 0, 0, 0, 0, 0);
+        return r;
+    }
     linux_host_syscall(SYS_fcntl, (uint64_t)fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE, 0, 0, 0);
     /* opened again, its mode is what was asked for, and its offset 0 */
     snprintf(path, sizeof path, "/proc/thread-self/fd/%d", (int)fd);
@@ -419,28 +417,15 @@ static bool is_guest_thread(struct linux_process *p, pid_t tid)
 #define DIRENT_LEN 16
 #define DIRENT_NAME 19
 
-/* Does the directory fd list descriptors or threads of this process? */
-static bool filtered(int fd, bool *fds, bool *tasks)
+int64_t proc_filter_entries(struct linux_thread *t, int fd, unsigned char *buf, int64_t n)
 {
     char dir[64];
     pid_t tid;
     if (!proc_directory(fd, NULL, dir))
-        return false;
-    *fds = is_own(dir, "/fd", &tid) || is_own(dir, "/fdinfo", &tid);
-    *tasks = is_own(dir, "/task", &tid);
-    return *fds || *tasks;
-}
-
-bool proc_is_filtered(int fd)
-{
-    bool fds, tasks;
-    return filtered(fd, &fds, &tasks);
-}
-
-int64_t proc_filter_entries(struct linux_thread *t, int fd, unsigned char *buf, int64_t n)
-{
-    bool fds, tasks;
-    if (!filtered(fd, &fds, &tasks))
+        return n;
+    bool fds = is_own(dir, "/fd", &tid) || is_own(dir, "/fdinfo", &tid);
+    bool tasks = is_own(dir, "/task", &tid);
+    if (!fds && !tasks)
         return n;
     int64_t kept = 0;
     for (int64_t at = 0; at < n;) {

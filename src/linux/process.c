@@ -9,6 +9,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "base/chaos.h"
 #include "linux/loader.h"
 #include "linux/secfilter.h"
 #include "linux/sys.h"
@@ -103,7 +104,9 @@ static void start_trace(struct trace_config *c)
 
 static enum btv_status process_new(const struct linux_options *opt, const struct guest_isa *guest, struct linux_process **out, struct btv_error *err)
 {
-    struct linux_process *p = calloc(1, sizeof *p);
+    chaos_alloc_set(opt->engine.alloc, opt->engine.alloc_at);
+    chaos_io_set(opt->engine.io, opt->engine.seed);
+    struct linux_process *p = chaos_alloc_fails(CHAOS_NEEDED) ? NULL : calloc(1, sizeof *p);
     if (!p)
         return err_set(err, BTV_NOMEM, "process: out of memory");
     p->opt = *opt;

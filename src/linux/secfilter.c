@@ -156,12 +156,7 @@ bool seccomp_allows(struct linux_thread *t, uint64_t nr, const uint64_t a[6], in
 
 static bool may_install(void)
 {
-    struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
-    struct __user_cap_data_struct caps[_LINUX_CAPABILITY_U32S_3] = {0};
-    if (linux_host_syscall(SYS_prctl, PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0, 0) == 1)
-        return true;
-    return linux_host_syscall(SYS_capget, (uint64_t)(uintptr_t)&head, (uint64_t)(uintptr_t)caps, 0, 0, 0, 0) == 0 &&
-           (caps[CAP_SYS_ADMIN / 32].effective & CAP_TO_MASK(CAP_SYS_ADMIN));
+    return linux_host_syscall(SYS_prctl, PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0, 0) == 1 || linux_capable(CAP_SYS_ADMIN);
 }
 
 static struct seccomp_filter *filter_new(unsigned n)

@@ -22,6 +22,8 @@
 #include <ucontext.h>
 #include <unistd.h>
 
+#include "base/chaos.h"
+#include "base/file.h"
 #include "linux/sig_state.h"
 
 #define HOST_STACK_BYTES (64 * 1024)
@@ -58,7 +60,7 @@ uint64_t linux_host_mask(void)
 
 void linux_signal_block_all(void)
 {
-    set_host_mask(~SYNC_SIGNALS); /* a fault in a copy of guest memory would end the process */
+    set_host_mask(~UINT64_C(0));
 }
 
 void linux_signal_unblock(struct linux_thread *t)
@@ -151,7 +153,7 @@ static BTV_NORETURN void crash(struct linux_thread *t, int sig, const siginfo_t 
     if (t && t->et)
         engine_describe(t->et, uc, &s);
     str_adds(&s, "\n");
-    if (write(2, str_get(&s), s.len) < 0)
+    if (!file_write(2, str_get(&s), s.len))
         s.failed = true; /* nothing left to do about it */
     linux_die_by_signal(sig);
 }
@@ -170,7 +172,7 @@ static void host_handler(int sig, siginfo_t *info, void *context)
     uint64_t bit = LINUX_SIGBIT(sig);
     int saved_errno = errno;
 
-    if ((bit & SYNC_SIGNALS) && linux_is_fault(info, uc)) {
+    if ((bit & SYNC_SIGNALS) && info->si_code > 0) {
         bool copy = linux_copy_fixup && linux_copy_fixup(uc);
         if (copy)
             TRACE(fault, "signal %d at address %p: a system call's argument", sig, info->si_addr);
@@ -233,12 +235,13 @@ void linux_signal_init(struct linux_process *p)
 void linux_signal_thread_init(struct linux_thread *t)
 {
     size_t bytes = ALIGN_UP(sizeof(struct signal_state), (size_t)64) + HOST_STACK_BYTES;
-    struct signal_state *h = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    struct signal_state *h = chaos_alloc_fails(CHAOS_NEEDED) ? MAP_FAILED : mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (h == MAP_FAILED)
         return; /* the caller sees signal_private NULL */
     h->bytes = bytes;
     h->host_mask = linux_host_mask();
     t->sigmask = h->host_mask;
+    t->alt.flags = LINUX_SS_DISABLE;
     t->signal_private = h;
     const stack_t stack = {.ss_sp = (char *)h + bytes - HOST_STACK_BYTES, .ss_size = HOST_STACK_BYTES};
     sigaltstack(&stack, NULL);
@@ -290,7 +293,7 @@ void linux_signal_exec_reset(struct linux_process *p)
 {
     struct linux_thread *t = self_thread;
     struct signal_state *h = t->signal_private;
-    set_host_mask(~UINT64_C(0)); /* those of faults too: what is handed over below waits for the new program */
+    linux_signal_block_all();
     h->in_exec = true;
     for (int sig = 1; sig <= LINUX_NSIG; sig++) {
         uint64_t bit = LINUX_SIGBIT(sig);
@@ -390,8 +393,7 @@ static void deliver_one(struct linux_thread *t, int sig, const siginfo_t *info)
     if (sa.handler == (uint64_t)(uintptr_t)SIG_IGN)
         return;
     if (sa.handler == (uint64_t)(uintptr_t)SIG_DFL) {
-        if (getpid() != 1) /* the first process of a pid namespace does not get what it has no handler for (SIGNAL_UNKILLABLE) */
-            default_action(t, sig);
+        default_action(t, sig);
         return;
     }
     resolve_restart(t, true, sa.flags);
@@ -494,7 +496,7 @@ static BTV_COLD void report_illegal(const struct linux_thread *t, uint64_t pc, u
         return;
     str_add(&s, "btv-run: %s: undefined instruction at 0x%llx; build the program for the extensions in the guest's /proc/cpuinfo, or see: btv dis %s %08x\n",
             t->proc->exe_path, (unsigned long long)pc, t->proc->abi->guest->name, __builtin_bswap32((uint32_t)bits));
-    if (write(STDERR_FILENO, str_get(&s), s.len) < 0)
+    if (!file_write(STDERR_FILENO, str_get(&s), s.len))
         s.failed = true; /* nothing left to do about it */
     str_free(&s);
 }

@@ -14,6 +14,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/chaos.h"
+#include "base/file.h"
 #include "linux/mm.h"
 #include "linux/sig.h"
 #include "linux/sys.h"
@@ -48,7 +50,7 @@ void linux_thread_unlink(struct linux_thread *t)
 /* On the host thread that will run it.  NULL: out of memory. */
 struct linux_thread *linux_thread_new(struct linux_process *p)
 {
-    struct linux_thread *t = calloc(1, sizeof *t);
+    struct linux_thread *t = chaos_alloc_fails(CHAOS_NEEDED) ? NULL : calloc(1, sizeof *t);
     if (!t)
         return NULL;
     t->proc = p;
@@ -100,7 +102,7 @@ static void report(const char *what, struct str *s)
 {
     struct str line = STR_INIT;
     str_add(&line, "btv: %s%s\n", what, str_get(s));
-    if (write(2, str_get(&line), line.len) < 0)
+    if (!file_write(2, str_get(&line), line.len))
         line.failed = true; /* nothing left to do about it */
     str_free(&line);
 }
@@ -120,7 +122,7 @@ static void print_stats(struct linux_process *p)
         return;
     engine_print_stats(p->engine, &s);
     add_memory_stats(p, &s);
-    if (write(2, str_get(&s), s.len) < 0)
+    if (!file_write(2, str_get(&s), s.len))
         s.failed = true; /* nothing left to do about it */
     str_free(&s);
 }

@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/chaos.h"
+
 struct node {
     struct mem_region r;
     struct node *left, *right;
@@ -50,7 +52,7 @@ static uint64_t next_random(struct mem_space *m)
 static bool reserve_nodes(struct mem_space *m)
 {
     while (m->nspare < SPARE_NODES) {
-        struct node *n = malloc(sizeof *n);
+        struct node *n = chaos_alloc_fails(CHAOS_NEEDED) ? NULL : malloc(sizeof *n);
         if (!n)
             return false;
         n->left = m->spare;

@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/chaos.h"
 #include "run/run.h"
 
 #define FIRST_TABLE 4096
@@ -26,7 +27,8 @@ static enum btv_status new_memory(struct engine *e, uint64_t from, struct btv_er
     if (from >= e->code_cap)
         return BTV_LIMIT;
     size_t len = e->code_cap - from;
-    if (mmap(e->write + from, len, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0) == MAP_FAILED ||
+    if (chaos_alloc_fails(CHAOS_OPTIONAL) ||
+        mmap(e->write + from, len, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0) == MAP_FAILED ||
         mremap(e->write + from, 0, len, MREMAP_MAYMOVE | MREMAP_FIXED, e->code + from) == MAP_FAILED || mprotect(e->code + from, len, PROT_READ | PROT_EXEC))
         return err_host(err, errno, "code cache: cannot map %llu bytes of executable memory", (unsigned long long)len);
     e->own = true;
@@ -81,7 +83,7 @@ static void put_stubs(struct engine *e)
 
 static struct table *new_table(uint64_t entries)
 {
-    struct table *t = calloc(1, sizeof *t + entries * sizeof t->entry[0]);
+    struct table *t = chaos_alloc_fails(CHAOS_OPTIONAL) ? NULL : calloc(1, sizeof *t + entries * sizeof t->entry[0]);
     if (t)
         t->mask = entries - 1;
     return t;
@@ -92,7 +94,7 @@ enum btv_status cache_init(struct engine *e, struct btv_error *err)
     e->code_cap = ALIGN_UP(e->cfg.cache_bytes, (uint64_t)65536);
     e->data_cap = ALIGN_UP(e->code_cap / 2, (uint64_t)65536);
     uint64_t len = 2 * e->code_cap + e->data_cap;
-    uint8_t *p = mmap(NULL, len, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    uint8_t *p = chaos_alloc_fails(CHAOS_NEEDED) ? MAP_FAILED : mmap(NULL, len, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (p == MAP_FAILED)
         return err_host(err, errno, "code cache: cannot reserve %llu bytes; use a smaller --code-cache-mib", (unsigned long long)len);
     e->code = p;
@@ -100,7 +102,7 @@ enum btv_status cache_init(struct engine *e, struct btv_error *err)
     e->write = e->data + e->data_cap;
     if (mprotect(e->data, e->data_cap, PROT_READ | PROT_WRITE))
         return err_host(err, errno, "code cache: link records");
-    arena_init(&e->blocks, 256 * 1024);
+    arena_init(&e->blocks, e->cfg.alloc ? CHAOS_CHUNK : BLOCKS_ARENA);
     e->table = new_table(FIRST_TABLE);
     if (!e->table)
         return BTV_NOMEM;
@@ -110,20 +112,31 @@ enum btv_status cache_init(struct engine *e, struct btv_error *err)
     return st;
 }
 
-static void free_tables(struct engine *e)
+static void free_older(struct table *t)
 {
-    for (struct table *t = e->table, *older; t; t = older) {
-        older = t->older;
-        free(t);
+    for (struct table *o = t->older, *older; o; o = older) {
+        older = o->older;
+        free(o);
     }
-    e->table = NULL;
+    t->older = NULL;
+}
+
+/* Nobody looks anything up meanwhile.  Needs no memory: a flush must not fail. */
+static void empty_table(struct engine *e)
+{
+    struct table *t = e->table;
+    free_older(t);
+    t->used = 0;
+    memset(t->entry, 0, (t->mask + 1) * sizeof t->entry[0]);
 }
 
 void cache_free(struct engine *e)
 {
     if (e->code)
         munmap(e->code, 2 * e->code_cap + e->data_cap);
-    free_tables(e);
+    if (e->table)
+        free_older(e->table);
+    free(e->table);
     for (unsigned i = 0; i < ARRAY_LEN(e->chunk); i++)
         free(e->chunk[i]);
     arena_free(&e->blocks);
@@ -216,7 +229,8 @@ static bool list_block(struct engine *e, struct block *b)
     uint32_t n = e->nblocks;
     if (n / BLOCK_CHUNK == ARRAY_LEN(e->chunk))
         return false;
-    if (!e->chunk[n / BLOCK_CHUNK] && !(e->chunk[n / BLOCK_CHUNK] = malloc(BLOCK_CHUNK * sizeof(struct block *))))
+    struct block ***chunk = &e->chunk[n / BLOCK_CHUNK];
+    if (!*chunk && (chaos_alloc_fails(CHAOS_OPTIONAL) || !(*chunk = malloc(BLOCK_CHUNK * sizeof **chunk))))
         return false;
     e->chunk[n / BLOCK_CHUNK][n % BLOCK_CHUNK] = b;
     atomic_store_explicit(&e->nblocks, n + 1, memory_order_release);
@@ -434,12 +448,14 @@ static bool overlaps(const struct block *b, uint64_t start, uint64_t end)
     return false;
 }
 
-static void drop_in(struct engine *e, struct page_ref **head, uint64_t start, uint64_t end)
+enum drop { DROP_STALE, DROP_ALL };
+
+static void drop_in(struct engine *e, struct page_ref **head, uint64_t start, uint64_t end, enum drop which)
 {
     for (struct page_ref *r; (r = *head);) {
         struct block *b = r->block;
         bool gone = b->dead;
-        if (!gone && overlaps(b, start, end) && cache_stale(e, b)) {
+        if (!gone && overlaps(b, start, end) && (which == DROP_ALL || cache_stale(e, b))) {
             cache_kill(e, b);
             gone = true;
         }
@@ -448,6 +464,14 @@ static void drop_in(struct engine *e, struct page_ref **head, uint64_t start, ui
         else
             head = &r->next;
     }
+}
+
+void cache_drop_near(struct engine *e, uint32_t n)
+{
+    const struct block *seed = e->chunk[n / BLOCK_CHUNK][n % BLOCK_CHUNK];
+    e->generation++;
+    for (unsigned i = 0; i < seed->nranges; i++)
+        drop_in(e, &e->pages[(seed->range[i].start >> GUEST_PAGE_BITS) % PAGE_BUCKETS], seed->range[i].start, seed->range[i].end, DROP_ALL);
 }
 
 void engine_invalidate(struct engine *e, uint64_t start, uint64_t end)
@@ -459,10 +483,10 @@ void engine_invalidate(struct engine *e, uint64_t start, uint64_t end)
     uint64_t first = start >> GUEST_PAGE_BITS, last = (end - 1) >> GUEST_PAGE_BITS;
     if (last - first >= PAGE_BUCKETS)
         for (unsigned i = 0; i < PAGE_BUCKETS; i++)
-            drop_in(e, &e->pages[i], start, end);
+            drop_in(e, &e->pages[i], start, end, DROP_STALE);
     else
         for (uint64_t p = first; p <= last; p++)
-            drop_in(e, &e->pages[p % PAGE_BUCKETS], start, end);
+            drop_in(e, &e->pages[p % PAGE_BUCKETS], start, end, DROP_STALE);
     pthread_mutex_unlock(&e->lock);
 }
 
@@ -495,16 +519,17 @@ void cache_flush(struct engine *e, struct engine_thread *self)
     TRACE(block, "all %u flushed", e->nblocks);
     memset(e->pages, 0, sizeof e->pages);
     e->nblocks = 0;
-    free_tables(e);
+    empty_table(e);
     arena_free(&e->blocks);
-    arena_init(&e->blocks, 256 * 1024);
+    arena_init(&e->blocks, e->cfg.alloc ? CHAOS_CHUNK : BLOCKS_ARENA);
     e->data_used = 0;
-    e->table = new_table(FIRST_TABLE);
     struct btv_error err = {0};
-    if (e->table && new_memory(e, 0, &err) == BTV_OK)
+    if (new_memory(e, 0, &err) == BTV_OK) {
         put_stubs(e);
-    else
-        e->cfg.interpret_only = true; /* slow, but right */
+    } else { /* full: the next translation that is tried comes back here */
+        e->own = false;
+        e->code_used = e->code_cap;
+    }
     for (struct engine_thread *t = e->threads; t; t = t->next) {
         cache_clear_jumps(e, t->jumps);
         t->cpu.return_sp = t->cpu.return_base;

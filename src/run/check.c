@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/chaos.h"
 #include "run/run.h"
 
 #define MAX_STORES 512
@@ -208,7 +209,7 @@ bool run_checked(struct engine_thread *t, struct block *b, enum host_exit *kind)
     struct engine *e = t->engine;
     struct ir_exit last = {0};
     pthread_mutex_lock(&e->check_lock);
-    if (!e->shadow && !(e->shadow = malloc(sizeof *e->shadow))) {
+    if (!e->shadow && (chaos_alloc_fails(CHAOS_NEEDED) || !(e->shadow = malloc(sizeof *e->shadow)))) {
         pthread_mutex_unlock(&e->check_lock);
         return err_set(&t->err, BTV_NOMEM, "check: no memory") == BTV_OK;
     }

@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/chaos.h"
 #include "run/run.h"
 
 #define DEFAULT_CACHE_BYTES (UINT64_C(64) << 20)
@@ -18,19 +19,22 @@
 
 enum btv_status engine_new(const struct engine_config *cfg, const struct guest_isa *guest, struct mem_space *mem, struct engine **out, struct btv_error *err)
 {
-    struct engine *e = calloc(1, sizeof *e);
+    struct engine *e = chaos_alloc_fails(CHAOS_NEEDED) ? NULL : calloc(1, sizeof *e);
     struct arena tmp;
     if (!e)
         return err_set(err, BTV_NOMEM, "no memory for the engine");
     e->cfg = *cfg;
+    chaos_start(e);
     e->guest = guest;
     e->mem = mem;
     e->host = &host_x64;
+    if (e->cfg.cache_kib)
+        e->cfg.cache_bytes = e->cfg.cache_kib << 10;
     if (!e->cfg.cache_bytes)
         e->cfg.cache_bytes = DEFAULT_CACHE_BYTES;
     if (e->cfg.cache_bytes < MIN_CACHE_BYTES)
         e->cfg.cache_bytes = MIN_CACHE_BYTES;
-    host_config_init(&e->hcfg, e->host, guest->pin_int, guest->npin_int, guest->pin_fp, guest->npin_fp, cfg->regs);
+    host_config_init(&e->hcfg, e->host, guest->pin_int, guest->npin_int, guest->pin_fp, guest->npin_fp, (unsigned)cfg->regs);
     e->hcfg.features &= ~cfg->host_features;
     e->hcfg.alone = true;
     e->hcfg.no_self_loop = cfg->no_chain || cfg->check_exec;
@@ -41,7 +45,7 @@ enum btv_status engine_new(const struct engine_config *cfg, const struct guest_i
     arena_init(&tmp, 8192);
     enum btv_status st = e->host->stubs(&tmp, &e->hcfg, &e->stubs);
     if (st == BTV_OK) {
-        uint8_t *keep = malloc(e->stubs.len);
+        uint8_t *keep = chaos_alloc_fails(CHAOS_NEEDED) ? NULL : malloc(e->stubs.len);
         if (keep)
             memcpy(keep, e->stubs.bytes, e->stubs.len);
         e->stubs.bytes = keep;
@@ -79,7 +83,7 @@ void engine_free(struct engine *e)
 static bool map_return_stack(struct engine_thread *t)
 {
     size_t len = GUEST_PAGE_SIZE + HOST_RETURN_STACK_BYTES + RETURN_STACK_TOP;
-    uint8_t *p = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    uint8_t *p = chaos_alloc_fails(CHAOS_NEEDED) ? MAP_FAILED : mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (p == MAP_FAILED)
         return false;
     t->stack_map = p;
@@ -97,12 +101,12 @@ static bool map_return_stack(struct engine_thread *t)
 
 enum btv_status engine_thread_new(struct engine *e, struct engine_thread **out)
 {
-    struct engine_thread *t = aligned_alloc(64, ALIGN_UP(sizeof *t, (size_t)64));
+    struct engine_thread *t = chaos_alloc_fails(CHAOS_NEEDED) ? NULL : aligned_alloc(64, ALIGN_UP(sizeof *t, (size_t)64));
     if (!t)
         return BTV_NOMEM;
     memset(t, 0, sizeof *t);
     t->engine = e;
-    t->jumps = malloc(CPU_JUMP_ENTRIES * sizeof *t->jumps);
+    t->jumps = chaos_alloc_fails(CHAOS_NEEDED) ? NULL : malloc(CPU_JUMP_ENTRIES * sizeof *t->jumps);
     if (!t->jumps || !map_return_stack(t)) {
         if (t->stack_map)
             munmap(t->stack_map, GUEST_PAGE_SIZE + HOST_RETURN_STACK_BYTES + RETURN_STACK_TOP);
@@ -115,7 +119,8 @@ enum btv_status engine_thread_new(struct engine *e, struct engine_thread **out)
     t->cpu.ll_addr = 1;
     t->cpu.helpers = e->guest->helpers;
     t->fetch = (struct guest_code){.fetch = fetch_code, .ctx = t};
-    arena_init(&t->scratch, 128 * 1024);
+    arena_init(&t->scratch, e->cfg.alloc ? CHAOS_CHUNK : 128 * 1024);
+    chaos_thread_start(t);
     e->guest->reset(&t->cpu);
     pthread_mutex_lock(&e->lock);
     t->next = e->threads;
@@ -143,6 +148,7 @@ static void release_thread(struct engine_thread *t)
 void engine_thread_free(struct engine_thread *t)
 {
     struct engine *e = t->engine;
+    t->in_code = false; /* that of a process in shared memory, killed there: who stops all threads would wait for it, with the lock */
     pthread_mutex_lock(&e->lock);
     for (struct engine_thread **p = &e->threads; *p; p = &(*p)->next)
         if (*p == t) {
@@ -168,6 +174,11 @@ static void request(struct engine_thread *t, uint32_t what)
 {
     atomic_fetch_or(&t->cpu.pending, what);
     __atomic_store_n(&t->cpu.jumps, t->engine->all_miss, __ATOMIC_SEQ_CST);
+}
+
+void engine_leave(struct engine_thread *t)
+{
+    request(t, PENDING_LEAVE);
 }
 
 void engine_interrupt(struct engine_thread *t)
@@ -259,11 +270,12 @@ void engine_describe(struct engine_thread *t, const void *uc, struct str *s)
             n = t->win_end - pc < e->guest->insn_max_bytes ? (size_t)(t->win_end - pc) : e->guest->insn_max_bytes;
         }
     }
-    if (!bytes)
-        return;
-    str_add(s, "; see: btv dump --guest %s --at 0x%llx --hex ", e->guest->name, (unsigned long long)pc);
-    for (size_t i = 0; i < n; i++)
-        str_add(s, "%02x", bytes[i]);
+    if (bytes) {
+        str_add(s, "; see: btv dump --guest %s --at 0x%llx --hex ", e->guest->name, (unsigned long long)pc);
+        for (size_t i = 0; i < n; i++)
+            str_add(s, "%02x", bytes[i]);
+    }
+    chaos_describe(e, s);
 }
 
 void engine_print_stats(const struct engine *e, struct str *s)

@@ -16,17 +16,15 @@
 struct engine;
 struct engine_thread;
 
-/* Chaos switches and settings; zero means the default everywhere. */
+/* Settings; zero means the default everywhere. */
 struct engine_config {
+#define CHAOS(member, key, min, max, draw_lo, draw_hi, meaning) uint64_t member;
+#include "run/chaos.def"
+#undef CHAOS
     uint64_t cache_bytes;     /* bound of the code cache (--code-cache-mib); default 64 MiB */
-    unsigned hot_threshold;   /* executions before a block is translated; 0: default, 1: at once */
     bool interpret_only;      /* --tier=interp */
     bool check_exec;          /* --check=exec: every block also interpreted and compared */
-    bool no_chain;            /* chaos: leave to the dispatcher after every block */
-    unsigned max_insns;       /* chaos: guest instructions per block */
-    unsigned regs;            /* chaos: number of pinned registers, 0: all */
-    unsigned flush_every;     /* chaos: flush the cache after that many translations */
-    uint64_t jit_lo, jit_hi;  /* chaos: translate only blocks that start in [jit_lo, jit_hi), interpret the others; 0, 0: all */
+    uint64_t jit_lo, jit_hi;  /* translate only blocks that start in [jit_lo, jit_hi), interpret the others; 0, 0: all */
     unsigned host_features;   /* mask of host CPU features to avoid */
     bool perf_map;            /* write /tmp/perf-PID.map */
 };

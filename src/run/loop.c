@@ -16,9 +16,9 @@ static inline uint64_t *pc_slot(struct engine_thread *t)
 
 bool run_is_hot(struct engine *e, uint64_t pc)
 {
-    unsigned threshold = e->cfg.hot_threshold ? e->cfg.hot_threshold : HOT_DEFAULT;
-    if (threshold > UINT8_MAX)
-        threshold = UINT8_MAX;
+    uint64_t threshold = e->cfg.hot_threshold ? e->cfg.hot_threshold : HOT_DEFAULT;
+    if (BTV_UNLIKELY(e->cfg.mix))
+        threshold = chaos_threshold(e, pc);
     uint8_t *h = &e->heat[(pc >> 1) * UINT64_C(0x9e3779b97f4a7c15) >> 48];
     if (*h + 1u >= threshold)
         return true;
@@ -195,6 +195,8 @@ static bool step(struct engine_thread *t, enum engine_stop *stop)
 {
     struct engine *e = t->engine;
     uint64_t pc = *pc_slot(t);
+    if (BTV_UNLIKELY(e->chaotic) && chaos_interprets(t))
+        return run_interpret(t, GUEST_MAX_INSNS, stop);
     /* Nothing is translated before it is hot, and what was translated stays hot. */
     if (run_is_hot(e, pc) && !e->cfg.interpret_only && e->host->fp_enter(&t->cpu)) {
         atomic_store(&t->in_code, true);
@@ -227,6 +229,8 @@ enum engine_stop engine_run(struct engine_thread *t)
         }
     }
     for (;;) {
+        if (BTV_UNLIKELY(t->engine->chaotic))
+            chaos_visit(t);
         if (atomic_load_explicit(&t->cpu.pending, memory_order_relaxed) && handle_pending(t))
             return ENGINE_INTERRUPT;
         if (!step(t, &stop))

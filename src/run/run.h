@@ -7,6 +7,7 @@
  *   cache.c      code memory, blocks, look-up, links, invalidation, flushing
  *   fault.c      host faults -> guest exceptions
  *   check.c      --check=exec
+ *   chaos.c      --chaos
  *
  * Code memory is shared memory mapped readable and executable, never writable; code is only ever appended, through a second view
  * of it elsewhere in the address space, readable and writable, never executable.  A child of fork appends to memory of its own from
@@ -64,10 +65,13 @@ struct table {
 enum {
     PENDING_PERSONALITY = 1, /* engine_interrupt */
     PENDING_STOP = 2,        /* another thread wants everybody out of code */
+    PENDING_LEAVE = 4,       /* nothing else is wanted */
 };
 
 #define COLD_BUCKETS 65536
 #define BLOCK_CHUNK 4096u
+#define BLOCKS_ARENA (256 * 1024)
+#define CHAOS_CHUNK 4096 /* of arenas under --chaos=alloc: many allocations */
 
 struct stats {
 #define COUNT(name, text) uint64_t name;
@@ -88,6 +92,9 @@ struct engine {
     pthread_mutex_t check_lock; /* --check=exec: one thread at a time runs guest code; nothing else is locked inside */
     struct shadow *shadow;      /* check.c, under check_lock: large, so made once */
     struct engine_thread *threads;
+    _Atomic uint64_t pause_until_ms; /* translating failed for want of memory: no new attempt before, on CLOCK_MONOTONIC */
+    bool chaotic;  /* the dispatcher calls chaos_visit */
+    _Atomic uint64_t births; /* of threads */
     bool stopping; /* somebody holds all threads out of code */
 
     /* code and data memory */
@@ -121,6 +128,7 @@ struct engine_thread {
     uint8_t *stack_map;       /* guard page + shadow return stack */
     struct stats stats;
     struct btv_error err;
+    uint64_t random;          /* chaos.c */
 
     /* fetch window */
     uint64_t win_start, win_end, win_gen;
@@ -147,12 +155,15 @@ void cache_link(struct engine *e, struct host_link *l, struct block *to); /* loc
 void cache_fill(struct engine *e, struct host_link *l, struct block *to); /* lock held */
 void cache_kill(struct engine *e, struct block *b);                       /* lock held */
 bool cache_stale(struct engine *e, const struct block *b);                /* has its guest code changed, or lost its permission? */
+/* Block number n and what shares its guest bytes, as if they had changed. */
+void cache_drop_near(struct engine *e, uint32_t n);                       /* lock held */
 void cache_flush(struct engine *e, struct engine_thread *self);           /* lock held */
 struct block *cache_block_of(struct engine *e, uint64_t host_pc);         /* any thread, also in signal handlers */
 uint64_t cache_guest_pc(const struct block *b, uint64_t host_pc);
 void cache_clear_jumps(const struct engine *e, struct jump_entry *jumps);
 
 /* -- engine.c -- */
+void engine_leave(struct engine_thread *t);                               /* makes t come back to the dispatcher soon */
 void engine_stop_threads(struct engine *e, struct engine_thread *self);   /* lock held; nobody else is in code afterwards */
 void engine_resume_threads(struct engine *e);
 
@@ -173,6 +184,17 @@ void trace_lifted(struct engine_thread *t, const struct ir_func *f, const struct
 void trace_emitted(struct engine_thread *t, const struct host_code *c, uint64_t pc);
 void trace_interpreted(struct engine_thread *t, uint64_t pc);
 void trace_left(struct engine_thread *t, uint64_t entered, enum host_exit k);
+
+/* -- chaos.c -- */
+void chaos_start(struct engine *e);
+void chaos_thread_start(struct engine_thread *t);
+/* Before each step of the dispatcher, if engine.chaotic. */
+void chaos_visit(struct engine_thread *t);
+/* mix: executions before the block at pc is translated; is a translated block interpreted this time? */
+unsigned chaos_threshold(const struct engine *e, uint64_t pc);
+bool chaos_interprets(struct engine_thread *t);
+/* The option that repeats what is switched on. */
+void chaos_describe(const struct engine *e, struct str *s);
 
 /* -- check.c -- */
 bool run_checked(struct engine_thread *t, struct block *b, enum host_exit *kind);

@@ -8,10 +8,12 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <time.h>
 
 #include "run/run.h"
 
 #define MAX_ATTEMPTS 8
+#define PAUSE_MS 5 /* after a failure for want of memory */
 /* How many forward branches a block may go past: 0 costs 10 % on branchy code, 4 costs 25 % more translation at start-up. */
 #define MAX_SIDE_EXITS 1
 
@@ -57,6 +59,13 @@ static enum btv_status make(struct engine_thread *t, uint64_t pc, unsigned max_i
     return st;
 }
 
+static uint64_t now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
 static struct block *publish(struct engine_thread *t, const struct guest_lift *g, const struct host_code *code, uint64_t pc)
 {
     struct engine *e = t->engine;
@@ -70,13 +79,21 @@ static struct block *publish(struct engine_thread *t, const struct guest_lift *g
         cache_flush(e, t);
         b = NULL;
     }
+    if (st != BTV_OK)
+        e->pause_until_ms = now_ms() + PAUSE_MS;
     return st == BTV_OK ? b : NULL;
 }
 
 struct block *translate(struct engine_thread *t, uint64_t pc)
 {
     struct engine *e = t->engine;
-    unsigned max = e->cfg.max_insns ? e->cfg.max_insns : GUEST_MAX_INSNS;
+    unsigned max = e->cfg.max_insns ? (unsigned)e->cfg.max_insns : GUEST_MAX_INSNS;
+    uint64_t pause = atomic_load_explicit(&e->pause_until_ms, memory_order_relaxed);
+    if (BTV_UNLIKELY(pause)) {
+        if (now_ms() < pause)
+            return NULL;
+        e->pause_until_ms = 0;
+    }
     for (int attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
         uint64_t gen = atomic_load_explicit(&e->generation, memory_order_acquire);
         struct guest_lift g;

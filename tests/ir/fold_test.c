@@ -4,6 +4,7 @@
  * A case is a piece of text.  Parsed, it is built without folding; rebuilt through ir_make, it is folded.  Both are
  * evaluated on the same arguments.  Then random expressions, for the identities nobody thought of listing.
  */
+#include "base/chaos.h"
 #include "irtest.h"
 
 /* Rebuilds the one block of f through ir_make; then deletes what nothing uses. */
@@ -273,10 +274,10 @@ static void test_limits(void)
         v = ir_emit(f, IR_OP_ADD, IR_I64, v, one, 0, 0, 0);
     v = ir_make(f, IR_OP_ADD, IR_I64, v, one, 0);
     CHECK(v != 0, "long chain");
-    arena_fail_after(1);
+    chaos_alloc_set(0, 1);
     while (arena_ok(&a))
         v = ir_make(f, IR_OP_ADD, IR_I64, one, ir_make(f, IR_OP_MUL, IR_I64, one, v, 0), 0);
-    arena_fail_after(0);
+    chaos_alloc_set(0, 0);
     CHECK(ir_make(f, IR_OP_ADD, IR_I64, 0, 0, 0) == 0 && ir_emit(f, IR_OP_STORE, IR_VOID, 0, 0, 0, 0, 0) == 0, "poisoned");
     CHECK(ir_make(f, IR_OP_ZEXT, IR_I64, 0, 0, 0) == 0 && ir_const(f, IR_I64, 5) == 0, "poisoned");
     arena_free(&a);

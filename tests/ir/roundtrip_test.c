@@ -2,6 +2,7 @@
  * Text and binary forms over handwritten and random functions: what is written is read back as the same function,
  * and it still means the same.  Also: errors name the right place, and running out of memory is reported.
  */
+#include "base/chaos.h"
 #include "irtest.h"
 
 static void print_module(struct str *s, const struct ir_module *m)
@@ -270,15 +271,15 @@ static void test_no_memory(void)
         struct arena small;
         struct ir_module got;
         arena_init(&small, 256);
-        arena_fail_after(n);
+        chaos_alloc_set(0, n);
         st = ir_parse(&small, &test_slots, guest, strlen(guest), &got, NULL);
-        arena_fail_after(0);
+        chaos_alloc_set(0, 0);
         CHECK(st == BTV_OK || st == BTV_NOMEM, "parse, allocation %u: %d", n, st);
         arena_free(&small);
         arena_init(&small, 256);
-        arena_fail_after(n);
+        chaos_alloc_set(0, n);
         st = ir_read(&small, &test_slots, bin.p, bin.len, &got, NULL);
-        arena_fail_after(0);
+        chaos_alloc_set(0, 0);
         CHECK(st == BTV_OK || st == BTV_NOMEM, "read, allocation %u: %d", n, st);
         arena_free(&small);
     }

@@ -158,6 +158,9 @@ bad "flag with argument" 2 'takes no argument' "$run" --stats=1 ./good
 bad "bad tier" 2 'bad argument' "$run" --tier=fast ./good
 bad "bad cache size" 2 'bad argument' "$run" --code-cache-mib=0 ./good
 bad "bad chaos" 2 'bad argument' "$run" --chaos=what ./good
+bad "a chaos number out of range" 2 'regs=0: bad argument' "$run" --chaos=hot=1,regs=0 ./good
+good "--chaos=help" 0 'flush-every' "$run" --chaos=help
+good "a seed's switches" 0 '^[a-z=0-9,-]*,seed=3$' "$run" --chaos=seed=3,list
 bad "bad -E" 2 'bad argument' "$run" -E novalue ./good
 good "all good options" 0 '' "$run" -E A=1 -U HOME -0 zero --tier=interp --code-cache-mib=8 --chaos=no-chain,max-insns=3 -- ./good
 good "BTV_OPTIONS" 0 '^btv ' env BTV_OPTIONS=' --version ' "$run" ./good

@@ -1,0 +1,100 @@
+/*
+ * What --chaos does while guest code runs; chaos.def has the switches.  Nothing of it may be seen by the guest: no host thread,
+ * no signal, no descriptor.  Every decision comes from the thread's own generator.
+ */
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <unistd.h>
+
+#include "base/chaos.h"
+#include "run/run.h"
+
+#define MAX_DROPPED 8
+#define MAX_SLEEP_US 300
+
+void chaos_start(struct engine *e)
+{
+    const struct engine_config *c = &e->cfg;
+    e->chaotic = c->mix || c->drop || c->storm || c->yield;
+}
+
+void chaos_thread_start(struct engine_thread *t)
+{
+    struct engine *e = t->engine;
+    uint64_t ordinal = e->cfg.seed + atomic_fetch_add(&e->births, 1);
+    t->random = chaos_random(&ordinal);
+}
+
+static bool one_in(struct engine_thread *t, uint64_t n)
+{
+    return n && chaos_random(&t->random) % n == 0;
+}
+
+unsigned chaos_threshold(const struct engine *e, uint64_t pc)
+{
+    uint64_t state = pc * 31 + e->cfg.seed;
+    return 1 + (unsigned)(chaos_random(&state) % e->cfg.mix);
+}
+
+bool chaos_interprets(struct engine_thread *t)
+{
+    return t->engine->cfg.mix && one_in(t, 8);
+}
+
+/* A random thread, the caller's own among them. */
+static void interrupt_somebody(struct engine_thread *t)
+{
+    struct engine *e = t->engine;
+    struct engine_thread *to = t;
+    uint64_t r = chaos_random(&t->random);
+    if (pthread_mutex_trylock(&e->lock))
+        return;
+    for (uint64_t steps = r >> 8 & 15; steps; steps--)
+        to = to->next ? to->next : e->threads;
+    if (r & 1)
+        engine_interrupt(to);
+    else
+        engine_leave(to);
+    pthread_mutex_unlock(&e->lock);
+}
+
+static void drop_some(struct engine_thread *t)
+{
+    struct engine *e = t->engine;
+    if (pthread_mutex_trylock(&e->lock))
+        return;
+    for (uint64_t n = 1 + chaos_random(&t->random) % MAX_DROPPED; n && e->nblocks; n--)
+        cache_drop_near(e, (uint32_t)(chaos_random(&t->random) % e->nblocks));
+    pthread_mutex_unlock(&e->lock);
+}
+
+void chaos_visit(struct engine_thread *t)
+{
+    const struct engine_config *c = &t->engine->cfg;
+    if (one_in(t, c->yield)) {
+        if (one_in(t, 4))
+            usleep((useconds_t)(chaos_random(&t->random) % MAX_SLEEP_US));
+        else
+            sched_yield();
+    }
+    if (one_in(t, c->drop))
+        drop_some(t);
+    if (one_in(t, c->storm))
+        interrupt_somebody(t);
+}
+
+void chaos_describe(const struct engine *e, struct str *s)
+{
+    const char *between = "; --chaos=";
+#define CHAOS(member, key, min, max, draw_lo, draw_hi, meaning)                        \
+    if (e->cfg.member) {                                                               \
+        if ((min) == 1 && (max) == 1)                                                  \
+            str_add(s, "%s%s", between, key);                                          \
+        else                                                                           \
+            str_add(s, "%s%s=%llu", between, key, (unsigned long long)e->cfg.member);  \
+        between = ",";                                                                 \
+    }
+#include "run/chaos.def"
+#undef CHAOS
+}
