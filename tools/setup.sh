@@ -21,8 +21,11 @@ clang clang
 shellcheck shellcheck
 clang-format clang-format
 unshare util-linux
+ip iproute2
+dpkg-source dpkg-dev
 xz xz-utils'
-all="qemu-riscv64 qemu-user"
+all='qemu-riscv64 qemu-user
+qemu-riscv64-static qemu-user-static'
 
 missing() {
     while read -r what package; do
