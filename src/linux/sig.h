@@ -39,7 +39,7 @@
 uint64_t linux_temp_mask(struct linux_thread *t, uint64_t guest_mask);
 int64_t linux_temp_mask_done(struct linux_thread *t, int64_t result);
 
-/* Blocks every signal of the calling host thread / returns to what the guest's mask asks for. */
+/* Blocks every signal of the calling host thread but those of faults / returns to what the guest's mask asks for. */
 void linux_signal_block_all(void);
 void linux_signal_unblock(struct linux_thread *t);
 /* The mask of the calling host thread, all 64 signals. */
@@ -75,6 +75,8 @@ int64_t linux_wait_stub(long nr, const uint64_t args[6], const _Atomic uint64_t 
 void linux_mask_stub(uint64_t base, const _Atomic uint64_t *queued, uint64_t async, uint64_t *mask);
 /* Called by the host handler: moves the interrupted pc out of the window of the two stubs. */
 void linux_stub_fixup(void *uc);
+/* Was the signal raised by the instruction that uc shows?  Not: sent, nor that of a child or a descriptor, whose si_code is positive too. */
+bool linux_is_fault(const siginfo_t *info, const void *uc);
 /* Return address of host signal handlers: rt_sigreturn. */
 void linux_host_restorer(void);
 /* Flags that the host's struct sigaction needs beside the portable ones. */

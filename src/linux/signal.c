@@ -60,7 +60,7 @@ uint64_t linux_host_mask(void)
 
 void linux_signal_block_all(void)
 {
-    set_host_mask(~UINT64_C(0));
+    set_host_mask(~SYNC_SIGNALS); /* a fault in a copy of guest memory would end the process */
 }
 
 void linux_signal_unblock(struct linux_thread *t)
@@ -172,7 +172,7 @@ static void host_handler(int sig, siginfo_t *info, void *context)
     uint64_t bit = LINUX_SIGBIT(sig);
     int saved_errno = errno;
 
-    if ((bit & SYNC_SIGNALS) && info->si_code > 0) {
+    if ((bit & SYNC_SIGNALS) && linux_is_fault(info, uc)) {
         bool copy = linux_copy_fixup && linux_copy_fixup(uc);
         if (copy)
             TRACE(fault, "signal %d at address %p: a system call's argument", sig, info->si_addr);
@@ -241,7 +241,6 @@ void linux_signal_thread_init(struct linux_thread *t)
     h->bytes = bytes;
     h->host_mask = linux_host_mask();
     t->sigmask = h->host_mask;
-    t->alt.flags = LINUX_SS_DISABLE;
     t->signal_private = h;
     const stack_t stack = {.ss_sp = (char *)h + bytes - HOST_STACK_BYTES, .ss_size = HOST_STACK_BYTES};
     sigaltstack(&stack, NULL);
@@ -293,7 +292,7 @@ void linux_signal_exec_reset(struct linux_process *p)
 {
     struct linux_thread *t = self_thread;
     struct signal_state *h = t->signal_private;
-    linux_signal_block_all();
+    set_host_mask(~UINT64_C(0)); /* those of faults too: what is handed over below waits for the new program */
     h->in_exec = true;
     for (int sig = 1; sig <= LINUX_NSIG; sig++) {
         uint64_t bit = LINUX_SIGBIT(sig);
@@ -393,7 +392,8 @@ static void deliver_one(struct linux_thread *t, int sig, const siginfo_t *info)
     if (sa.handler == (uint64_t)(uintptr_t)SIG_IGN)
         return;
     if (sa.handler == (uint64_t)(uintptr_t)SIG_DFL) {
-        default_action(t, sig);
+        if (getpid() != 1) /* the first process of a pid namespace does not get what it has no handler for (SIGNAL_UNKILLABLE) */
+            default_action(t, sig);
         return;
     }
     resolve_restart(t, true, sa.flags);

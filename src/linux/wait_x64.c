@@ -1,5 +1,5 @@
 /*
- * Signals, x86-64 host: system calls that lose no wake-up.
+ * Signals, x86-64 host: system calls that lose no wake-up, and what a fault looks like.
  *
  * Each stub tests a word that the signal handler writes and then makes a system call.  A signal between test and call
  * would be noticed too late; the handler therefore moves a pc found in the window [test, syscall] to where the stub
@@ -78,4 +78,23 @@ void linux_stub_fixup(void *uc)
         *pc = (greg_t)wait_abort;
     else if (*pc >= (greg_t)mask_window_start && *pc <= (greg_t)mask_window_end)
         *pc = (greg_t)mask_window_start;
+}
+
+/* clone(2) and F_SETSIG take any signal, so that SIGSEGV with CLD_EXITED looks like SEGV_MAPERR; its si_addr is a process and its user. */
+bool linux_is_fault(const siginfo_t *info, const void *uc)
+{
+    const greg_t *regs = ((const ucontext_t *)uc)->uc_mcontext.gregs;
+    uint64_t addr = (uint64_t)(uintptr_t)info->si_addr;
+    if (info->si_code <= 0)
+        return false;
+    switch (info->si_signo) {
+    case SIGSEGV:
+    case SIGBUS:
+        return info->si_code == SI_KERNEL || addr == (uint64_t)regs[REG_CR2];
+    case SIGILL:
+    case SIGFPE:
+        return addr == (uint64_t)regs[REG_RIP];
+    default:
+        return info->si_code == SI_KERNEL || addr == (uint64_t)regs[REG_RIP];
+    }
 }
