@@ -45,8 +45,8 @@ int linux_program_from_fd(int fd, struct linux_program *out)
         return -EACCES;
     memset(out->head, 0, sizeof out->head);
     ssize_t n = file_pread(fd, out->head, sizeof out->head, 0);
-    if (n < 0)
-        return -errno;
+    if (n < 0) /* /proc/PID/mem: that it is no program comes first */
+        return st.st_mode & 0111 ? -errno : -EACCES;
     out->head_bytes = (size_t)n;
     out->size = (uint64_t)st.st_size;
     snprintf(self, sizeof self, "/proc/thread-self/fd/%d", fd);
@@ -421,6 +421,8 @@ int64_t linux_execve(struct linux_thread *t, int dirfd, const char *guest_path, 
     char execfn[PATH_MAX + 32];
     const char *name = guest_path;
 
+    if (!guest_path[0] && !(flags & AT_EMPTY_PATH))
+        return -ENOENT;
     if (flags & ~(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW | AT_EXECVE_CHECK))
         return -EINVAL;
     if (guest_path[0] != '/' && dirfd != AT_FDCWD) {

@@ -358,14 +358,17 @@ int64_t linux_sys_getcwd(struct linux_thread *t, const uint64_t a[6])
     return linux_copy_out(a[0], path, (size_t)n) ? n : -EFAULT;
 }
 
+/* Through a buffer of btv's own: the entries are looked at, and the guest's memory may go away meanwhile. */
 int64_t linux_sys_getdents64(struct linux_thread *t, const uint64_t a[6])
 {
-    int64_t n = sys_host(SYS_getdents64, a);
-    while (n > 0 && !t->proc->opt.show_emulator) {
-        int64_t left = proc_filter_entries(t, (int)a[0], mem_host(a[1]), n);
-        if (left) /* all of a batch gone does not mean the end */
-            return left;
-        n = sys_host(SYS_getdents64, a);
-    }
-    return n;
+    unsigned char buf[32768];
+    uint64_t cap = (uint32_t)a[2] < sizeof buf ? (uint32_t)a[2] : sizeof buf;
+    if (t->proc->opt.show_emulator || !proc_is_filtered((int)a[0]))
+        return sys_host(SYS_getdents64, a);
+    int64_t n, left = 0;
+    do { /* all of a batch gone does not mean the end */
+        n = linux_host_syscall(SYS_getdents64, a[0], (uint64_t)(uintptr_t)buf, cap, 0, 0, 0);
+        left = n > 0 ? proc_filter_entries(t, (int)a[0], buf, n) : n;
+    } while (n > 0 && !left);
+    return left > 0 && !linux_copy_out(a[1], buf, (size_t)left) ? -EFAULT : left;
 }

@@ -99,9 +99,6 @@ int64_t linux_sys_ioctl(struct linux_thread *t, const uint64_t a[6])
             TRACE(sys, "ioctl 0x%x is unknown: ENOTTY; descriptor %d, argument 0x%llx", cmd, (int)a[0], (unsigned long long)arg);
         return refuse ? -ENOTTY : sys_wait(t, SYS_ioctl, b);
     }
-    if (!sys_inside(p, arg, 1))
-        b[2] = SYS_BAD_POINTER;
-    else if (!sys_inside(p, arg, bytes) && _IOC_DIR(cmd))
-        b[2] = SYS_BAD_POINTER;
+    b[2] = sys_pointer(p, arg, _IOC_DIR(cmd) ? bytes : 1);
     return sys_wait(t, SYS_ioctl, b);
 }

@@ -157,7 +157,7 @@ int64_t linux_sys_prctl(struct linux_thread *t, const uint64_t a[6])
     case PR_SET_SECCOMP:
         return seccomp_set(t, a[1], a[2]);
     case PR_SET_MM: /* would move the host's own brk */
-        return -EPERM;
+        return a[4] || (a[3] && a[1] != PR_SET_MM_AUXV && a[1] != PR_SET_MM_MAP && a[1] != PR_SET_MM_MAP_SIZE) ? -EINVAL : -EPERM;
     case PR_SET_VMA:
         return set_vma_name(t, a);
     default:

@@ -417,8 +417,6 @@ int64_t linux_sys_mmap(struct linux_thread *t, const uint64_t a[6])
     int flags = (int)a[3], fd = (int)a[4];
     if (t->proc->abi->generic_table)
         flags &= ~0x40; /* MAP_32BIT of x86: no flag elsewhere */
-    if (!(flags & MAP_ANONYMOUS) && linux_is_private_fd(fd))
-        return -EBADF;
     int64_t r = linux_mm_mmap(t->proc, a[0], a[1], (int)a[2], flags, fd, a[5]);
     if (r >= 0 && !(flags & MAP_ANONYMOUS))
         uring_mapped(t->proc, fd, a[5], (uint64_t)r);

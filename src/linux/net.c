@@ -1,15 +1,17 @@
 /*
  * Sockets: messages, whose pointers lie in structs, and the paths of local sockets under -L ROOT.
  *
- * Layouts and numbers are the host's.  Messages are checked in place; a guest that changes them during the call fools
- * nobody but itself.
+ * Layouts and numbers are the host's.  The kernel gets copies of headers and vectors, which no other thread of the guest can
+ * change after they were checked.
  */
 #include "linux/sys.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -51,7 +53,7 @@ static int64_t address_get(struct linux_thread *t, uint64_t addr, uint64_t len, 
     if (!t->proc->opt.root || !addr || len <= offsetof(struct sockaddr_un, sun_path) || len > sizeof h->un)
         return 0;
     if (!linux_copy_in(&h->un, addr, len))
-        return -EFAULT;
+        return 0; /* the kernel fails */
     if (h->un.sun_family != AF_UNIX || h->un.sun_path[0] != '/') /* abstract, relative, or another family */
         return 0;
     size_t n = len - offsetof(struct sockaddr_un, sun_path);
@@ -112,7 +114,7 @@ static int64_t name_common(struct linux_thread *t, long nr, const uint64_t a[6])
     if (!t->proc->opt.root)
         return sys_host(nr, a);
     if (!linux_copy_in(&cap, a[2], sizeof cap))
-        return -EFAULT;
+        return sys_host(nr, a); /* fails */
     memset(&un, 0, sizeof un);
     int64_t ret = linux_host_syscall(nr, a[0], (uint64_t)(uintptr_t)&un, (uint64_t)(uintptr_t)&len, 0, 0, 0);
     if (ret < 0 || un.sun_family != AF_UNIX || un.sun_path[0] != '/' || (int32_t)cap < 0)
@@ -147,7 +149,7 @@ static int64_t check_rights(const struct msghdr *m)
     if (!m->msg_control || len > sizeof control) /* longer ones exceed SCM_MAX_FD or carry other things */
         return 0;
     if (!linux_copy_in(control, (uint64_t)(uintptr_t)m->msg_control, len))
-        return -EFAULT;
+        return 0; /* the kernel fails */
     for (size_t at = 0; at + sizeof(struct cmsghdr) <= len;) {
         struct cmsghdr c;
         memcpy(&c, control + at, sizeof c);
@@ -180,58 +182,128 @@ int64_t net_check_message(const struct linux_process *p, uint64_t addr, struct m
     return ret == 0 && sent ? check_rights(m) : ret;
 }
 
+/*
+ * Makes *m, a copy of a guest's header, fit for the host; iov: room for UIO_MAXIOV elements, or for msg_iovlen if that is less.  What is
+ * wrong becomes something that the kernel refuses in the same way.
+ */
+static void prepare_message(const struct linux_process *p, struct msghdr *m, struct iovec *iov)
+{
+    uint64_t name = (uint64_t)(uintptr_t)m->msg_name, control = (uint64_t)(uintptr_t)m->msg_control;
+    m->msg_name = mem_host(sys_pointer(p, name, m->msg_namelen <= INT_MAX ? m->msg_namelen : 1));
+    m->msg_control = mem_host(sys_pointer(p, control, m->msg_controllen <= CONTROL_MAX ? m->msg_controllen : 1));
+    m->msg_iov = mem_host(sys_copy_iov(p, (uint64_t)(uintptr_t)m->msg_iov, m->msg_iovlen, iov));
+}
+
 int64_t linux_sys_sendmsg(struct linux_thread *t, const uint64_t a[6])
 {
+    struct iovec iov[UIO_MAXIOV];
     struct host_address h;
     struct msghdr m;
-    int64_t ret = net_check_message(t->proc, a[1], &m, true);
+    if (!linux_copy_in(&m, a[1], sizeof m))
+        return linux_host_syscall(SYS_sendmsg, a[0], SYS_HOLE, a[2], 0, 0, 0); /* fails */
+    prepare_message(t->proc, &m, iov);
+    int64_t ret = check_rights(&m);
     if (ret == 0)
         ret = address_get(t, (uint64_t)(uintptr_t)m.msg_name, m.msg_namelen, &h);
     if (ret < 0)
         return ret;
-    m.msg_name = (void *)(uintptr_t)h.addr;
+    m.msg_name = mem_host(h.addr);
     m.msg_namelen = (socklen_t)h.len;
     return address_done(&h, linux_wait_syscall(t, SYS_sendmsg, a[0], (uint64_t)(uintptr_t)&m, a[2], 0, 0, 0));
 }
 
+/* What recvmsg writes to a header. */
+static bool put_received(uint64_t addr, const struct msghdr *m)
+{
+    return linux_copy_out(addr + offsetof(struct msghdr, msg_namelen), &m->msg_namelen, sizeof m->msg_namelen) &&
+           linux_copy_out(addr + offsetof(struct msghdr, msg_controllen), &m->msg_controllen, sizeof m->msg_controllen) &&
+           linux_copy_out(addr + offsetof(struct msghdr, msg_flags), &m->msg_flags, sizeof m->msg_flags);
+}
+
 int64_t linux_sys_recvmsg(struct linux_thread *t, const uint64_t a[6])
 {
+    struct iovec iov[UIO_MAXIOV];
     struct msghdr m;
-    int64_t ret = net_check_message(t->proc, a[1], &m, false);
-    return ret < 0 ? ret : sys_wait(t, SYS_recvmsg, a);
+    if (!linux_copy_in(&m, a[1], sizeof m))
+        return linux_host_syscall(SYS_recvmsg, a[0], SYS_HOLE, a[2], 0, 0, 0); /* fails */
+    prepare_message(t->proc, &m, iov);
+    int64_t ret = linux_wait_syscall(t, SYS_recvmsg, a[0], (uint64_t)(uintptr_t)&m, a[2], 0, 0, 0);
+    return ret >= 0 && !put_received(a[1], &m) ? -EFAULT : ret;
 }
 
-/* The headers of an array of messages; a bad one ends it, since the calls before it may succeed. */
-static uint64_t good_messages(const struct linux_process *p, long nr, const uint64_t a[6], int64_t *first)
+/* -- many messages ----------------------------------------------------------------------------------------- */
+
+struct messages {
+    struct mmsghdr *v;
+    struct iovec *iov;
+    uint64_t n;
+};
+
+/* Copies of up to n headers at addr and their vectors: 0 or -ENOMEM.  The first that cannot be read ends them. */
+static int64_t messages_get(const struct linux_process *p, uint64_t addr, uint64_t n, struct messages *ms)
 {
-    uint64_t n = a[2] < MESSAGES_MAX ? a[2] : MESSAGES_MAX;
-    *first = 0;
-    for (uint64_t i = 0; i < n; i++) {
-        struct msghdr m;
-        int64_t ret = net_check_message(p, a[1] + i * sizeof(struct mmsghdr), &m, nr == SYS_sendmmsg);
-        if (ret < 0) {
-            *first = ret;
-            return i;
-        }
+    uint64_t room = 0;
+    *ms = (struct messages){.v = calloc(n + 1, sizeof *ms->v)};
+    if (!ms->v)
+        return -ENOMEM;
+    while (ms->n < n && linux_copy_in(&ms->v[ms->n], addr + ms->n * sizeof *ms->v, sizeof *ms->v)) {
+        size_t len = ms->v[ms->n++].msg_hdr.msg_iovlen;
+        room += len <= UIO_MAXIOV ? len : 0;
     }
-    return n;
+    ms->iov = malloc((room + 1) * sizeof *ms->iov);
+    if (!ms->iov) {
+        free(ms->v);
+        return -ENOMEM;
+    }
+    struct iovec *next = ms->iov;
+    for (uint64_t i = 0; i < ms->n; i++) {
+        struct msghdr *m = &ms->v[i].msg_hdr;
+        size_t len = m->msg_iovlen;
+        prepare_message(p, m, next);
+        next += len <= UIO_MAXIOV ? len : 0;
+    }
+    return 0;
 }
 
-static int64_t many(struct linux_thread *t, long nr, const uint64_t a[6])
+static void messages_free(struct messages *ms)
 {
-    int64_t first;
-    uint64_t n = good_messages(t->proc, nr, a, &first);
-    if (n == 0 && first < 0)
-        return first;
-    return linux_wait_syscall(t, nr, a[0], a[1], n, a[3], a[4], 0);
+    free(ms->iov);
+    free(ms->v);
 }
 
 int64_t linux_sys_sendmmsg(struct linux_thread *t, const uint64_t a[6])
 {
-    return many(t, SYS_sendmmsg, a);
+    struct messages ms;
+    uint64_t want = (uint32_t)a[2] < MESSAGES_MAX ? (uint32_t)a[2] : MESSAGES_MAX, good = 0;
+    int64_t ret = messages_get(t->proc, a[1], want, &ms), wrong = 0;
+    if (ret < 0)
+        return ret;
+    while (good < ms.n && (wrong = check_rights(&ms.v[good].msg_hdr)) == 0)
+        good++;
+    if (wrong && !good)
+        ret = wrong;
+    else /* an unreadable first header is the kernel's to refuse */
+        ret = linux_wait_syscall(t, SYS_sendmmsg, a[0], good || !want ? (uint64_t)(uintptr_t)ms.v : SYS_HOLE, good ? good : want, a[3], 0, 0);
+    for (int64_t i = 0; i < ret; i++)
+        if (!linux_copy_out(a[1] + (uint64_t)i * sizeof *ms.v + offsetof(struct mmsghdr, msg_len), &ms.v[i].msg_len, sizeof ms.v[i].msg_len))
+            ret = i ? i : -EFAULT;
+    messages_free(&ms);
+    return ret;
 }
 
 int64_t linux_sys_recvmmsg(struct linux_thread *t, const uint64_t a[6])
 {
-    return many(t, SYS_recvmmsg, a);
+    struct messages ms;
+    uint64_t want = (uint32_t)a[2] < MESSAGES_MAX ? (uint32_t)a[2] : MESSAGES_MAX;
+    int64_t ret = messages_get(t->proc, a[1], want, &ms);
+    if (ret < 0)
+        return ret;
+    ret = linux_wait_syscall(t, SYS_recvmmsg, a[0], ms.n || !want ? (uint64_t)(uintptr_t)ms.v : SYS_HOLE, ms.n ? ms.n : want, a[3], a[4], 0);
+    for (int64_t i = 0; i < ret; i++) {
+        uint64_t at = a[1] + (uint64_t)i * sizeof *ms.v;
+        if (!put_received(at, &ms.v[i].msg_hdr) || !linux_copy_out(at + offsetof(struct mmsghdr, msg_len), &ms.v[i].msg_len, sizeof ms.v[i].msg_len))
+            ret = i ? i : -EFAULT;
+    }
+    messages_free(&ms);
+    return ret;
 }

@@ -8,6 +8,7 @@
 #include "linux/sys.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/syscall.h>
@@ -15,31 +16,27 @@
 #include "linux/sig.h"
 
 #define SIGSET_BYTES 8
+#define EVENTS_LIMIT (INT_MAX / sizeof(struct epoll_event)) /* EP_MAX_EVENTS */
 #define EVENTS_MAX 256 /* results of one epoll_wait: fewer than asked for is allowed */
 
 /* A temporary mask for one host call. */
 struct temp_mask {
-    bool present;
-    uint64_t host; /* what the host's call gets */
+    bool present;            /* and good */
+    uint64_t host;           /* what the host's call gets */
+    uint64_t pointer, bytes; /* its arguments */
 };
 
-static int64_t mask_get(struct linux_thread *t, uint64_t addr, uint64_t bytes, struct temp_mask *m)
+/* The mask at addr.  One that is wrong is passed on as it is, for the kernel to refuse in its turn among the other arguments. */
+static void mask_get(struct linux_thread *t, uint64_t addr, uint64_t bytes, struct temp_mask *m)
 {
     uint64_t guest;
-    m->present = addr != 0;
-    if (!addr)
-        return 0;
-    if (bytes != SIGSET_BYTES)
-        return -EINVAL;
-    if (!linux_copy_in(&guest, addr, sizeof guest))
-        return -EFAULT;
-    m->host = linux_temp_mask(t, guest);
-    return 0;
-}
-
-static uint64_t mask_pointer(const struct temp_mask *m)
-{
-    return m->present ? (uint64_t)(uintptr_t)&m->host : 0;
+    *m = (struct temp_mask){.pointer = addr, .bytes = bytes};
+    if (!addr || bytes != SIGSET_BYTES)
+        return;
+    m->present = linux_copy_in(&guest, addr, sizeof guest);
+    if (m->present)
+        m->host = linux_temp_mask(t, guest);
+    m->pointer = m->present ? (uint64_t)(uintptr_t)&m->host : SYS_HOLE;
 }
 
 /* All of these calls fail with EINTR once a handler has run. */
@@ -58,10 +55,8 @@ int64_t linux_sys_poll(struct linux_thread *t, const uint64_t a[6])
 int64_t linux_sys_ppoll(struct linux_thread *t, const uint64_t a[6])
 {
     struct temp_mask m;
-    int64_t ret = mask_get(t, a[3], a[4], &m);
-    if (ret < 0)
-        return ret;
-    return mask_done(t, &m, linux_wait_syscall(t, SYS_ppoll, a[0], a[1], a[2], mask_pointer(&m), SIGSET_BYTES, 0));
+    mask_get(t, a[3], a[4], &m);
+    return mask_done(t, &m, linux_wait_syscall(t, SYS_ppoll, a[0], a[1], a[2], m.pointer, m.bytes, 0));
 }
 
 int64_t linux_sys_select(struct linux_thread *t, const uint64_t a[6])
@@ -74,11 +69,9 @@ int64_t linux_sys_pselect6(struct linux_thread *t, const uint64_t a[6])
     uint64_t pair[2] = {0, 0}; /* address and size of the mask */
     struct temp_mask m;
     if (a[5] && !linux_copy_in(pair, a[5], sizeof pair))
-        return -EFAULT;
-    int64_t ret = mask_get(t, pair[0], pair[1], &m);
-    if (ret < 0)
-        return ret;
-    uint64_t host_pair[2] = {mask_pointer(&m), SIGSET_BYTES};
+        return -EFAULT; /* the first thing that the kernel looks at */
+    mask_get(t, pair[0], pair[1], &m);
+    uint64_t host_pair[2] = {m.pointer, m.bytes};
     return mask_done(t, &m, linux_wait_syscall(t, SYS_pselect6, a[0], a[1], a[2], a[3], a[4], (uint64_t)(uintptr_t)host_pair));
 }
 
@@ -88,10 +81,8 @@ int64_t linux_sys_io_pgetevents(struct linux_thread *t, const uint64_t a[6])
     struct temp_mask m;
     if (a[5] && !linux_copy_in(pair, a[5], sizeof pair))
         return -EFAULT;
-    int64_t ret = mask_get(t, pair[0], pair[1], &m);
-    if (ret < 0)
-        return ret;
-    uint64_t host_pair[2] = {mask_pointer(&m), SIGSET_BYTES};
+    mask_get(t, pair[0], pair[1], &m);
+    uint64_t host_pair[2] = {m.pointer, m.bytes};
     return mask_done(t, &m, linux_wait_syscall(t, SYS_io_pgetevents, a[0], a[1], a[2], a[3], a[4], (uint64_t)(uintptr_t)host_pair));
 }
 
@@ -132,12 +123,10 @@ static int64_t epoll_common(struct linux_thread *t, long nr, const uint64_t a[6]
     struct epoll_event he[EVENTS_MAX];
     struct temp_mask m;
     int max = (int)a[2];
-    int64_t ret = mask_get(t, mask, mask_bytes, &m);
-    if (ret < 0)
-        return ret;
-    if (max > EVENTS_MAX)
+    mask_get(t, mask, mask_bytes, &m);
+    if (max > EVENTS_MAX && (uint64_t)max <= EVENTS_LIMIT) /* more than that is refused */
         max = EVENTS_MAX;
-    ret = linux_wait_syscall(t, nr, a[0], (uint64_t)(uintptr_t)he, (uint64_t)max, a[3], mask_pointer(&m), SIGSET_BYTES);
+    int64_t ret = linux_wait_syscall(t, nr, a[0], (uint64_t)(uintptr_t)he, (uint64_t)max, a[3], m.pointer, m.bytes);
     ret = mask_done(t, &m, ret);
     return ret > 0 ? put_events(t, a[1], he, ret) : ret;
 }

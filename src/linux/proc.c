@@ -74,7 +74,7 @@ static bool proc_directory(int dirfd, const char *path, char out[64])
     int64_t fd = dirfd;
     if (path)
         fd = linux_host_syscall(SYS_openat, (uint64_t)(int64_t)dirfd, (uint64_t)(uintptr_t)path, O_PATH | O_DIRECTORY | O_CLOEXEC, 0, 0, 0);
-    if (fd == -EMFILE || fd == -ENFILE)
+    if (path && (fd == -EMFILE || fd == -ENFILE))
         return proc_directory_by_name(path, out);
     if (fd < 0)
         return false;
@@ -417,15 +417,28 @@ static bool is_guest_thread(struct linux_process *p, pid_t tid)
 #define DIRENT_LEN 16
 #define DIRENT_NAME 19
 
-int64_t proc_filter_entries(struct linux_thread *t, int fd, unsigned char *buf, int64_t n)
+/* Does the directory fd list descriptors or threads of this process? */
+static bool filtered(int fd, bool *fds, bool *tasks)
 {
     char dir[64];
     pid_t tid;
     if (!proc_directory(fd, NULL, dir))
-        return n;
-    bool fds = is_own(dir, "/fd", &tid) || is_own(dir, "/fdinfo", &tid);
-    bool tasks = is_own(dir, "/task", &tid);
-    if (!fds && !tasks)
+        return false;
+    *fds = is_own(dir, "/fd", &tid) || is_own(dir, "/fdinfo", &tid);
+    *tasks = is_own(dir, "/task", &tid);
+    return *fds || *tasks;
+}
+
+bool proc_is_filtered(int fd)
+{
+    bool fds, tasks;
+    return filtered(fd, &fds, &tasks);
+}
+
+int64_t proc_filter_entries(struct linux_thread *t, int fd, unsigned char *buf, int64_t n)
+{
+    bool fds, tasks;
+    if (!filtered(fd, &fds, &tasks))
         return n;
     int64_t kept = 0;
     for (int64_t at = 0; at < n;) {

@@ -1,19 +1,21 @@
 /*
  * System calls: the table of sys.def, dispatch by number, and the checks that every call gets before the host sees it.
  *
- * A pointer that does not lie in guest memory is replaced by one that the host's kernel refuses, so that a guest can
- * neither read nor overwrite btv through the kernel, and a bad pointer that the kernel never follows stays harmless, as on a
- * real system.  With -L ROOT, paths are translated here too, for calls that are passed on.
+ * A pointer that does not lie in guest memory is replaced by one into a hole, so that a guest can neither read nor overwrite btv
+ * through the kernel, a bad pointer that the kernel never follows stays harmless, and of several mistakes the kernel
+ * reports the same as on a real system.  With -L ROOT, paths are translated here too, for calls that are passed on.
  */
 #include "linux/sys.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
 #include "linux/hostcall.h"
 #include "linux/secfilter.h"
@@ -143,7 +145,13 @@ bool sys_inside(const struct linux_process *p, uint64_t addr, uint64_t len)
 
 uint64_t sys_pointer(const struct linux_process *p, uint64_t addr, uint64_t len)
 {
-    return !addr || sys_inside(p, addr, len) ? addr : SYS_BAD_POINTER;
+    return !addr || addr >= SYS_USER_END || sys_inside(p, addr, len) ? addr : SYS_HOLE | (addr & (SYS_HOLE - 1));
+}
+
+/* Where the piece of the guest's range that holds addr ends. */
+static uint64_t piece_end(const struct linux_process *p, uint64_t addr)
+{
+    return addr < p->host_start ? p->host_start : mem_high(p->mem);
 }
 
 bool linux_copy_in(void *dst, uint64_t src, size_t n)
@@ -161,7 +169,7 @@ int64_t linux_copy_str(char *dst, uint64_t src, size_t cap)
     const struct linux_process *p = linux_self()->proc;
     if (!sys_inside(p, src, 1))
         return -EFAULT;
-    uint64_t top = src < p->host_start ? p->host_start : mem_high(p->mem), room = top - src;
+    uint64_t room = piece_end(p, src) - src;
     size_t max = room < cap ? (size_t)room : cap;
     long n = hostcall_copy_str(dst, mem_host(src), max);
     if (n < 0)
@@ -169,6 +177,38 @@ int64_t linux_copy_str(char *dst, uint64_t src, size_t cap)
     if ((size_t)n == max)
         return max < cap ? -EFAULT : -ENAMETOOLONG;
     return n;
+}
+
+#define RW_MAX UINT64_C(0x7ffff000) /* MAX_RW_COUNT of the kernel */
+
+/*
+ * Bytes: a range that leaves guest memory is cut there, since what follows is unmapped for the guest.  One that begins elsewhere or
+ * leaves user space becomes one in a hole; no bytes are no access.
+ */
+static void check_range(const struct linux_process *p, uint64_t *addr, uint64_t *len)
+{
+    if (!*addr || !*len || *addr >= SYS_USER_END || sys_inside(p, *addr, *len))
+        return;
+    if (sys_inside(p, *addr, RW_MAX) && *len > RW_MAX) /* the kernel refuses that length, or does RW_MAX of it */
+        return;
+    if (sys_inside(p, *addr, 1) && *len <= SYS_USER_END - *addr)
+        *len = piece_end(p, *addr) - *addr;
+    else
+        *addr = sys_pointer(p, *addr, *len);
+}
+
+uint64_t sys_copy_iov(const struct linux_process *p, uint64_t iov, uint64_t count, struct iovec *out)
+{
+    if (!count || count > UIO_MAXIOV) /* the kernel does not look at them */
+        return sys_pointer(p, iov, 1);
+    if (!linux_copy_in(out, iov, count * sizeof *out))
+        return iov >= SYS_USER_END || !iov ? iov : SYS_HOLE;
+    for (uint64_t i = 0; i < count; i++) {
+        uint64_t addr = (uint64_t)(uintptr_t)out[i].iov_base, len = out[i].iov_len;
+        check_range(p, &addr, &len);
+        out[i] = (struct iovec){.iov_base = mem_host(addr), .iov_len = len};
+    }
+    return (uint64_t)(uintptr_t)out;
 }
 
 int64_t sys_check_iov(const struct linux_process *p, uint64_t iov, uint64_t count)
@@ -194,21 +234,6 @@ static uint64_t count_of(const struct sys_arg *arg, const uint64_t a[6])
     return arg->count & SYS_COUNT_CONST ? arg->count & ~SYS_COUNT_CONST : a[arg->count];
 }
 
-/*
- * Bytes: a range that leaves guest memory is cut there, since what follows is unmapped for the guest.  One that leaves user space
- * is refused by the host's kernel as the guest's would; no bytes are no access.
- */
-static void check_buffer(const struct linux_process *p, const struct sys_arg *arg, uint64_t a[6], unsigned i)
-{
-    uint64_t len = a[arg->count];
-    if (!a[i] || !len || sys_inside(p, a[i], len))
-        return;
-    if (sys_inside(p, a[i], 1) && len <= SYS_USER_END - a[i])
-        a[arg->count] = (a[i] < p->host_start ? p->host_start : mem_high(p->mem)) - a[i];
-    else
-        a[i] = SYS_BAD_POINTER;
-}
-
 static void check_array(const struct linux_process *p, const struct sys_arg *arg, uint64_t a[6], unsigned i)
 {
     uint64_t count = count_of(arg, a);
@@ -217,18 +242,26 @@ static void check_array(const struct linux_process *p, const struct sys_arg *arg
     a[i] = sys_pointer(p, a[i], bytes ? bytes : 1);
 }
 
-/* Replaces what must not reach a handler or the host: 0 or -errno. */
-static int64_t check_args(const struct linux_thread *t, const struct sys_row *row, uint64_t a[6])
+/* Pages: a range that is not all the guest's has a hole, and so has the first page. */
+static void check_span(const struct linux_process *p, uint64_t *start, uint64_t *len)
+{
+    if (!*len || *start >= SYS_USER_END || *len > SYS_USER_END - *start || sys_inside(p, *start, *len))
+        return;
+    *start &= GUEST_PAGE_SIZE - 1;
+    *len = 1;
+}
+
+/* Replaces what must not reach a handler or the host by something that it refuses in the same way. */
+static void check_args(const struct linux_thread *t, const struct sys_row *row, uint64_t a[6])
 {
     const struct linux_process *p = t->proc;
-    int64_t ret = 0;
-    for (unsigned i = 0; i < 6 && row->arg[i + 1].kind != SYS_A_NONE && ret == 0; i++) {
+    for (unsigned i = 0; i < 6 && row->arg[i + 1].kind != SYS_A_NONE; i++) {
         const struct sys_arg *arg = &row->arg[i + 1];
         switch (arg->kind) {
         case SYS_A_FD:
         case SYS_A_DIRFD:
             if ((int)a[i] >= 0 && linux_is_private_fd((int)a[i]))
-                ret = -EBADF;
+                a[i] = INT_MAX; /* nobody's */
             break;
         case SYS_A_IN:
         case SYS_A_OUT:
@@ -242,16 +275,10 @@ static int64_t check_args(const struct linux_thread *t, const struct sys_row *ro
             break;
         case SYS_A_INBUF:
         case SYS_A_OUTBUF:
-            check_buffer(p, arg, a, i);
-            break;
-        case SYS_A_INIOV:
-        case SYS_A_OUTIOV:
-            a[i] = sys_pointer(p, a[i], 1);
-            ret = sys_check_iov(p, a[i], a[arg->count]);
+            check_range(p, &a[i], &a[arg->count]);
             break;
         case SYS_A_SPAN:
-            if (a[arg->count] && !sys_inside(p, a[i], a[arg->count])) /* no bytes are no access */
-                ret = -ENOMEM;
+            check_span(p, &a[i], &a[arg->count]);
             break;
         case SYS_A_STR:
         case SYS_A_PATH:
@@ -260,11 +287,10 @@ static int64_t check_args(const struct linux_thread *t, const struct sys_row *ro
         case SYS_A_FPATH:
             a[i] = sys_pointer(p, a[i], 1);
             break;
-        default:
+        default: /* the vectors of SYS_A_INIOV and SYS_A_OUTIOV: pass_vectors */
             break;
         }
     }
-    return ret;
 }
 
 /* -- making the call --------------------------------------------------------------------------------------- */
@@ -282,6 +308,34 @@ int64_t sys_wait(struct linux_thread *t, long nr, const uint64_t a[6])
 static int64_t pass(struct linux_thread *t, const struct sys_row *row, const uint64_t a[6])
 {
     return row->flags & SYS_BLOCKS ? sys_wait(t, row->host, a) : sys_host(row->host, a);
+}
+
+static bool is_vector(const struct sys_arg *arg)
+{
+    return arg->kind == SYS_A_INIOV || arg->kind == SYS_A_OUTIOV;
+}
+
+/* Does process_vm_readv or _writev speak of the caller's own memory? */
+static bool is_own_memory(const struct sys_row *row, const uint64_t a[6])
+{
+    char task[40];
+    snprintf(task, sizeof task, "/proc/thread-self/../%d", (int)a[0]);
+    return row->arg[1].kind == SYS_A_PID && (int)a[0] > 0 &&
+           ((int)a[0] == getpid() || linux_host_syscall(SYS_access, (uint64_t)(uintptr_t)task, F_OK, 0, 0, 0, 0) == 0);
+}
+
+/* A passed call with vectors: it gets copies, which no other thread of the guest can change after they were checked. */
+static __attribute__((noinline)) int64_t pass_vectors(struct linux_thread *t, const struct sys_row *row, const uint64_t a[6])
+{
+    struct iovec vector[UIO_MAXIOV], remote[UIO_MAXIOV];
+    uint64_t b[6];
+    memcpy(b, a, sizeof b);
+    for (unsigned i = 0; i < 6; i++)
+        if (is_vector(&row->arg[i + 1]))
+            b[i] = sys_copy_iov(t->proc, a[i], a[row->arg[i + 1].count], vector);
+    if (is_own_memory(row, a))
+        b[3] = sys_copy_iov(t->proc, a[3], a[4], remote);
+    return pass(t, row, b);
 }
 
 static bool follows(const struct sys_arg *arg, const uint64_t a[6])
@@ -316,6 +370,11 @@ static __attribute__((noinline)) int64_t pass_rooted(struct linux_thread *t, con
         used++;
     }
     return pass(t, row, b);
+}
+
+static bool has_vector(const struct sys_row *row)
+{
+    return is_vector(&row->arg[2]);
 }
 
 static bool has_path(const struct sys_row *row)
@@ -359,11 +418,12 @@ static int64_t call(struct linux_thread *t, const struct sys_row *row, const uin
     }
     uint64_t a[6];
     memcpy(a, args, sizeof a);
-    int64_t ret = check_args(t, row, a);
-    if (ret < 0)
-        return ret;
+    int64_t ret;
+    check_args(t, row, a);
     if (!(row->flags & SYS_PASS))
         ret = row->fn(t, a);
+    else if (has_vector(row))
+        ret = pass_vectors(t, row, a);
     else if (t->proc->opt.root && has_path(row))
         ret = pass_rooted(t, row, a);
     else

@@ -3,7 +3,7 @@
  *
  * A row of sys.def becomes a struct sys_row; each argument has a kind that says how it is checked before the call and
  * how --strace prints it.  Handlers get checked arguments: a pointer that does not lie in guest memory has become
- * SYS_BAD_POINTER, which linux_copy_in/out and the host's kernel refuse with EFAULT at the moment a real kernel would.
+ * one into SYS_HOLE, which linux_copy_in/out and the host's kernel refuse with EFAULT at the moment a real kernel would.
  */
 #ifndef BTV_LINUX_SYS_H
 #define BTV_LINUX_SYS_H
@@ -12,8 +12,8 @@
 
 struct msghdr;
 
-/* Above every user address: access_ok() of the host's kernel refuses it. */
-#define SYS_BAD_POINTER UINT64_C(0xfffffffffffff000)
+/* In the page at 0, where no process can map anything (vm.mmap_min_addr), and no null pointer. */
+#define SYS_HOLE UINT64_C(0x800)
 #define SYS_USER_END UINT64_C(0x7ffffffff000) /* of 47 bits of user space, here and on RISC-V with Sv48 */
 #define SYS_NO_RESTART UINT64_MAX /* restart_nr when no call is to be restarted */
 
@@ -79,9 +79,15 @@ unsigned sys_type_bytes(unsigned type);
 
 /* Is all of [addr, addr + len) an address a guest may have? (Not: is it mapped.) */
 bool sys_inside(const struct linux_process *p, uint64_t addr, uint64_t len);
-/* addr when the range is inside or addr is 0, else SYS_BAD_POINTER. */
+/* addr when the range is inside, addr is 0 or not of user space at all; else one into SYS_HOLE, aligned as addr is. */
 uint64_t sys_pointer(const struct linux_process *p, uint64_t addr, uint64_t len);
-/* Checks an iovec array: 0 or -EFAULT.  Counts the kernel refuses anyway are left to it. */
+/*
+ * Copies an array of iovecs to out (UIO_MAXIOV elements) and replaces what is not the guest's in it.  The pointer to give to the
+ * host: out, or one that the kernel refuses as it would refuse iov.
+ */
+struct iovec;
+uint64_t sys_copy_iov(const struct linux_process *p, uint64_t iov, uint64_t count, struct iovec *out);
+/* Checks an array that stays where it is: 0 or -EFAULT.  Counts the kernel refuses anyway are left to it. */
 int64_t sys_check_iov(const struct linux_process *p, uint64_t iov, uint64_t count);
 /* linux_wait_syscall with the six arguments as they are. */
 int64_t sys_wait(struct linux_thread *t, long nr, const uint64_t a[6]);
@@ -127,6 +133,8 @@ bool proc_other_exe(pid_t pid, char *host);
 /* Tells the host's kernel where the guest's code, arguments and environment are, so that others see them in /proc/PID.
  * To be called once the program is loaded. */
 void proc_publish(struct linux_process *p);
+/* Is it a directory of this process's descriptors or threads? */
+bool proc_is_filtered(int fd);
 /* Takes entries out of the result of getdents64 (n bytes at buf): btv's own descriptors and threads.  The bytes that remain. */
 int64_t proc_filter_entries(struct linux_thread *t, int fd, unsigned char *buf, int64_t n);
 

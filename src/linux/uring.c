@@ -189,7 +189,7 @@ static bool fix_path(struct linux_thread *t, int dirfd, bool follow, uint64_t gu
     *host = sys_pointer(t->proc, guest, 1);
     if (t->proc->opt.root) {
         if (fs_path(t, dirfd, guest, follow, buf, host) < 0)
-            *host = SYS_BAD_POINTER;
+            *host = SYS_HOLE;
     } else if (linux_copy_str(buf, guest, PATH_MAX) > 0) {
         *host = (uint64_t)(uintptr_t)buf;
     }
@@ -225,7 +225,7 @@ static bool fix_message(struct linux_thread *t, uint64_t *addr, bool sent)
 {
     struct msghdr m;
     if (net_check_message(t->proc, *addr, &m, sent) < 0)
-        *addr = SYS_BAD_POINTER;
+        *addr = SYS_HOLE;
     else if (is_local_path(t, (uint64_t)(uintptr_t)m.msg_name))
         return false;
     return true;
@@ -272,11 +272,11 @@ static bool fix_field(struct linux_thread *t, struct io_uring_sqe *s, enum field
         return true;
     case F_BUF:
         if (!(s->flags & IOSQE_BUFFER_SELECT) && s->len && !sys_inside(p, guest, s->len))
-            *host = SYS_BAD_POINTER;
+            *host = SYS_HOLE;
         return true;
     case F_IOV:
         if (!(s->flags & IOSQE_BUFFER_SELECT) && sys_check_iov(p, sys_pointer(p, guest, 1), s->len) < 0)
-            *host = SYS_BAD_POINTER;
+            *host = SYS_HOLE;
         return true;
     case F_OUTMSG:
         return fix_message(t, host, true);
