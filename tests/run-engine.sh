@@ -4,9 +4,10 @@
 #
 #   BTV   command that runs a guest program, default build/btv-run; its options of each mode are added
 #   MODES names of modes to run, default all
+#   GUESTS folder to keep the built programs in       LIMIT seconds for each run, default 60
 here=$(cd "$(dirname "$0")" && pwd)
 : "${BTV:=$here/../build/btv-run}"
-all='default interp hot tiny regs flush cache check'
+all='default interp hot tiny regs flush cache alloc check'
 cc=${RISCV_CC:-riscv64-linux-gnu-gcc}
 command -v "$cc" >/dev/null || { echo "skipped: no RISC-V compiler ($cc)"; exit 77; }
 
@@ -19,18 +20,24 @@ options() {
     regs) echo --chaos=hot=1,regs=1,max-insns=3 ;;
     flush) echo --chaos=hot=1,flush-every=7 ;;
     cache) echo --chaos=hot=1 --code-cache-mib=1 ;;
+    alloc) echo --chaos=hot=1,alloc=20 ;;
     check) echo --check=exec --chaos=hot=2 ;;
     esac
 }
 
 out=$(mktemp -d) || exit 1
 trap 'rm -rf "$out"' EXIT
+bin=${GUESTS:-$out}
+build() { # SOURCE PROGRAM
+    [ "$2" -nt "$1" ] ||
+        { "$cc" -std=gnu17 -D_GNU_SOURCE -O1 -g -static -pthread -I"$here" -o "$2.$$" "$1" -lm && mv "$2.$$" "$2"; }
+}
 [ $# -gt 0 ] || set -- "$here"/guests/engine/*.c "$here"/regress/*.c
 passed=0 failed=0
 for src in "$@"; do
     name=$(basename "$src" .c)
     modes=$(sed -n '1,12s/.*modes: *\([a-z ]*\).*/\1/p' "$src")
-    if ! "$cc" -std=gnu17 -D_GNU_SOURCE -O1 -g -static -pthread -I"$here" -o "$out/$name" "$src" -lm >"$out/log" 2>&1; then
+    if ! build "$src" "$bin/$name" >"$out/log" 2>&1; then
         failed=$((failed + 1))
         echo "$name: does not build"
         head -n 20 "$out/log"
@@ -39,7 +46,7 @@ for src in "$@"; do
     for mode in ${MODES:-${modes:-$all}}; do
         case " ${modes:-$all} " in *" $mode "*) ;; *) continue ;; esac
         # shellcheck disable=SC2046,SC2086  # options are words
-        timeout 60 $BTV $(options "$mode") "$out/$name" >"$out/log" 2>&1
+        timeout -k 5 "${LIMIT:-60}" $BTV $(options "$mode") "$bin/$name" >"$out/log" 2>&1
         status=$?
         if [ $status -eq 0 ]; then
             passed=$((passed + 1))

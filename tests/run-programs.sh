@@ -1,11 +1,12 @@
 #!/bin/bash
-# run-programs.sh [-m L|chroot] [-e EMULATOR] [-f FLAGS] [-o REGEX] [-s] [-k] - real riscv64 Debian programs under btv-run
+# run-programs.sh [-m L|chroot] [-e EMULATOR] [-f FLAGS] [-o REGEX] [-x N] [-s] [-k] - real riscv64 Debian programs under btv-run
 # against their amd64 twins: output and exit status of each case of tests/programs.list must agree.
 #
 #   -m L       the guest is started as  btv-run -L ROOT PROGRAM  on the host's file system (default)
 #   -m chroot  the guest lives in ROOT; btv-run is registered with binfmt_misc there (needs Linux 6.7)
 #   -e         emulator, default $BUILD/btv-run; chroot needs a static one      -f  flags for it (mode L)
 #   -s         only cases whose programs are in the small roots of tools/guest-root.sh
+#   -x         that many times the time limits of the list
 #   -o         only cases whose name matches      -k  keep the scratch folder and print its name
 #
 # Each side of each case runs in namespaces of its own (user, mount, process): nothing is registered or mounted
@@ -45,13 +46,14 @@ if [ "${1:-}" = --inside ]; then
 fi
 
 # -- outside ----------------------------------------------------------------------------------------------------------
-mode=L emu=${BUILD:-build}/btv-run flags='' only=. keep=0 small=0
-while getopts m:e:f:o:sk opt; do
+mode=L emu=${BUILD:-build}/btv-run flags='' only=. keep=0 small=0 slower=1
+while getopts m:e:f:o:x:sk opt; do
     case $opt in
     m) mode=$OPTARG ;;
     e) emu=$OPTARG ;;
     f) flags=$OPTARG ;;
     o) only=$OPTARG ;;
+    x) slower=$OPTARG ;;
     s) small=1 ;;
     k) keep=1 ;;
     *) exit 2 ;;
@@ -104,6 +106,7 @@ while IFS='|' read -r name limit command; do
     [[ $name =~ $only ]] || continue
     [ "$small" = 0 ] || [[ $name =~ $small_cases ]] || continue
     start=${EPOCHREALTIME/./}
+    limit=$((limit * slower))
     run native "$limit" "$command"
     middle=${EPOCHREALTIME/./}
     port=$((port + 1))

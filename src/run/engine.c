@@ -140,7 +140,6 @@ static void add_stats(struct stats *to, const struct stats *from)
 static void release_thread(struct engine_thread *t)
 {
     munmap(t->stack_map, GUEST_PAGE_SIZE + HOST_RETURN_STACK_BYTES + RETURN_STACK_TOP);
-    arena_free(&t->scratch);
     free(t->jumps);
     free(t);
 }
@@ -157,6 +156,7 @@ void engine_thread_free(struct engine_thread *t)
         }
     add_stats(&e->stats, &t->stats);
     pthread_mutex_unlock(&e->lock);
+    arena_free(&t->scratch);
     release_thread(t);
 }
 
@@ -225,7 +225,7 @@ void engine_fork_child(struct engine *e, struct engine_thread *t)
     for (struct engine_thread *o = e->threads, *next; o; o = next) {
         next = o->next;
         if (o != t)
-            release_thread(o);
+            release_thread(o); /* but not its scratch arena, which it may have been changing when we were copied */
     }
     e->threads = t;
     t->next = NULL;

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Builds the guest tests named by the arguments (default: all abi_*.c, sig_*.c and thr_*.c) for RISC-V and runs them.
-# BTV: command that runs a guest program (default: build/btv run).  The last line sums up.
+# BTV: command that runs a guest program (default: build/btv run).  GUESTS: folder to keep the built programs in.
+# LIMIT: seconds for each (default 60).  The last line sums up.
 here=$(cd "$(dirname "$0")" && pwd)
 : "${BTV:=$here/../../build/btv run}"
 cc=${RISCV_CC:-riscv64-linux-gnu-gcc}
@@ -10,11 +11,15 @@ if ! command -v "$cc" >/dev/null; then
 fi
 out=$(mktemp -d) || exit 1
 trap 'rm -rf "$out"' EXIT
+bin=${GUESTS:-$out}
+build() { # SOURCE PROGRAM
+    [ "$2" -nt "$1" ] || { "$cc" -std=gnu17 -D_GNU_SOURCE -O1 -g -static -pthread -o "$2.$$" "$1" && mv "$2.$$" "$2"; }
+}
 [ $# -gt 0 ] || set -- "$here"/abi_*.c "$here"/sig_*.c "$here"/sys_*.c "$here"/thr_*.c
 passed=0 failed=0
 for src in "$@"; do
     name=$(basename "$src" .c)
-    if "$cc" -std=gnu17 -D_GNU_SOURCE -O1 -g -static -pthread -o "$out/$name" "$src" && timeout 60 $BTV "$out/$name" >"$out/log" 2>&1; then
+    if build "$src" "$bin/$name" && timeout -k 5 "${LIMIT:-60}" $BTV "$bin/$name" >"$out/log" 2>&1; then
         passed=$((passed + 1))
         echo "$name: $(tail -n 1 "$out/log")"
     else

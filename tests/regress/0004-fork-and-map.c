@@ -1,6 +1,7 @@
 /*
- * Threads that map, change and unmap code while another forks: both sides take several locks of btv, in one order.
- * modes: default hot flush
+ * Threads that map, change and unmap code while another forks: both sides take several locks of btv, in one order, and the child may
+ * not free what a thread that it does not have was changing.
+ * modes: default hot flush alloc
  */
 #include <pthread.h>
 #include <signal.h>
