@@ -8,7 +8,9 @@
 #include <errno.h>
 #include <linux/futex.h>
 #include <sys/syscall.h>
+#include <time.h>
 
+#include "linux/sig.h"
 #include "linux/sys.h"
 #include "linux/thread.h"
 
@@ -16,9 +18,43 @@
 #define ROBUST_LIMIT 2048    /* ROBUST_LIST_LIMIT: the list may be circular in a bad way */
 #define ENTRY_PI UINT64_C(1) /* bit 0 of an entry's address: a PI futex */
 
+/* a: address, operation, value, end in seconds and nanoseconds: FUTEX_WAIT with a length that has become an end. */
+static int64_t wait_until(struct linux_thread *t, const uint64_t a[6])
+{
+    struct timespec end = {(time_t)a[3], (long)a[4]};
+    uint64_t op = (a[1] & ~(uint64_t)FUTEX_CMD_MASK) | FUTEX_WAIT_BITSET;
+    int64_t r = linux_wait_syscall(t, SYS_futex, a[0], op, a[2], (uint64_t)(uintptr_t)&end, 0, FUTEX_BITSET_MATCH_ANY);
+    return linux_wait_broken(t, r) ? linux_restart_later(t, wait_until, a) : r;
+}
+
+static int64_t wait_for(struct linux_thread *t, const uint64_t a[6])
+{
+    struct timespec length, end;
+    if (!linux_copy_in(&length, a[3], sizeof length))
+        return -EFAULT;
+    if (!linux_time_end(a[1] & FUTEX_CLOCK_REALTIME ? CLOCK_REALTIME : CLOCK_MONOTONIC, &length, &end))
+        return -EINVAL;
+    int64_t r = sys_wait(t, SYS_futex, a);
+    if (!linux_wait_broken(t, r))
+        return r;
+    const uint64_t until[6] = {a[0], a[1], a[2], (uint64_t)end.tv_sec, (uint64_t)end.tv_nsec};
+    return linux_restart_later(t, wait_until, until);
+}
+
 int64_t linux_sys_futex(struct linux_thread *t, const uint64_t a[6])
 {
-    return linux_wait_syscall(t, SYS_futex, a[0], a[1], a[2], a[3], a[4], a[5]);
+    int64_t r;
+    switch (a[1] & FUTEX_CMD_MASK) {
+    case FUTEX_WAIT:
+        return a[3] ? wait_for(t, a) : sys_wait(t, SYS_futex, a);
+    case FUTEX_LOCK_PI:
+    case FUTEX_LOCK_PI2:
+    case FUTEX_WAIT_REQUEUE_PI: /* ERESTARTNOINTR in kernel/futex/pi.c and requeue.c: SA_RESTART or not */
+        r = sys_wait(t, SYS_futex, a);
+        return r == -LINUX_ERESTARTSYS ? -LINUX_ERESTARTNOINTR : r;
+    default:
+        return sys_wait(t, SYS_futex, a);
+    }
 }
 
 int64_t linux_sys_set_robust_list(struct linux_thread *t, const uint64_t a[6])

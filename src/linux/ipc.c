@@ -11,6 +11,9 @@
 #include <sys/ipc.h>
 #include <sys/sem.h>
 #include <sys/syscall.h>
+#include <time.h>
+
+#include "linux/sig.h"
 
 #ifndef SEM_STAT_ANY
 #define SEM_STAT_ANY 20
@@ -71,4 +74,35 @@ int64_t linux_sys_semctl(struct linux_thread *t, const uint64_t a[6])
     default:
         return sys_host(SYS_semctl, b);
     }
+}
+
+static int64_t semop_for(struct linux_thread *t, const uint64_t a[3], const struct timespec *length, const struct timespec *end);
+
+/* a: set, operations, their number, end in seconds and nanoseconds. */
+static int64_t semop_until(struct linux_thread *t, const uint64_t a[6])
+{
+    const struct timespec end = {(time_t)a[3], (long)a[4]};
+    struct timespec left;
+    linux_time_left(CLOCK_MONOTONIC, &end, &left);
+    return semop_for(t, a, &left, &end);
+}
+
+static int64_t semop_for(struct linux_thread *t, const uint64_t a[3], const struct timespec *length, const struct timespec *end)
+{
+    int64_t ret = linux_wait_syscall(t, SYS_semtimedop, a[0], a[1], a[2], (uint64_t)(uintptr_t)length, 0, 0);
+    if (!linux_wait_broken(t, ret))
+        return ret;
+    return linux_restart_later(t, semop_until, (const uint64_t[6]){a[0], a[1], a[2], (uint64_t)end->tv_sec, (uint64_t)end->tv_nsec});
+}
+
+int64_t linux_sys_semtimedop(struct linux_thread *t, const uint64_t a[6])
+{
+    struct timespec length, end;
+    if (!a[3])
+        return sys_wait(t, SYS_semtimedop, a);
+    if (!linux_copy_in(&length, a[3], sizeof length))
+        return -EFAULT;
+    if (!linux_time_end(CLOCK_MONOTONIC, &length, &end))
+        return -EINVAL;
+    return semop_for(t, a, &length, &end);
 }

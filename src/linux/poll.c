@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/syscall.h>
+#include <time.h>
 
 #include "linux/sig.h"
 
@@ -42,7 +43,7 @@ static void mask_get(struct linux_thread *t, uint64_t addr, uint64_t bytes, stru
 /* All of these calls fail with EINTR once a handler has run. */
 static int64_t mask_done(struct linux_thread *t, const struct temp_mask *m, int64_t ret)
 {
-    if (ret == -EINTR || ret == -LINUX_ERESTARTSYS)
+    if ((ret == -EINTR && !linux_wait_undisturbed(t)) || ret == -LINUX_ERESTARTSYS)
         ret = -LINUX_ERESTARTNOHAND;
     return m->present ? linux_temp_mask_done(t, ret) : ret;
 }
@@ -117,16 +118,42 @@ static int64_t put_events(const struct linux_thread *t, uint64_t addr, const str
     return linux_copy_out(addr, ge, (size_t)n * sizeof *ge) ? n : -EFAULT;
 }
 
-/* timeout: milliseconds of epoll_pwait, or the address of a struct timespec for epoll_pwait2. */
+/* The length of a wait: milliseconds (none or negative: for ever), or a struct timespec where nr is epoll_pwait2. */
+static bool epoll_end(long nr, uint64_t timeout, struct timespec *end)
+{
+    struct timespec length;
+    if (nr == SYS_epoll_pwait2 ? !timeout || !linux_copy_in(&length, timeout, sizeof length) : (int)timeout <= 0)
+        return false;
+    if (nr != SYS_epoll_pwait2)
+        length = (struct timespec){(int)timeout / 1000, (int)timeout % 1000 * 1000000l};
+    return linux_time_end(CLOCK_MONOTONIC, &length, end);
+}
+
+static int64_t epoll_common(struct linux_thread *t, long nr, const uint64_t a[6], uint64_t mask, uint64_t mask_bytes);
+
+/* a: descriptor, events, their number, end in seconds and nanoseconds, mask. */
+static int64_t epoll_until(struct linux_thread *t, const uint64_t a[6])
+{
+    const struct timespec end = {(time_t)a[3], (long)a[4]};
+    struct timespec left;
+    linux_time_left(CLOCK_MONOTONIC, &end, &left);
+    int64_t ms = left.tv_sec * 1000 + (left.tv_nsec + 999999) / 1000000;
+    return epoll_common(t, SYS_epoll_pwait, (const uint64_t[6]){a[0], a[1], a[2], (uint64_t)(ms < INT32_MAX ? ms : INT32_MAX)}, a[5], SIGSET_BYTES);
+}
+
 static int64_t epoll_common(struct linux_thread *t, long nr, const uint64_t a[6], uint64_t mask, uint64_t mask_bytes)
 {
     struct epoll_event he[EVENTS_MAX];
+    struct timespec end;
     struct temp_mask m;
     int max = (int)a[2];
     mask_get(t, mask, mask_bytes, &m);
     if (max > EVENTS_MAX && (uint64_t)max <= EVENTS_LIMIT) /* more than that is refused */
         max = EVENTS_MAX;
+    bool ends = epoll_end(nr, a[3], &end);
     int64_t ret = linux_wait_syscall(t, nr, a[0], (uint64_t)(uintptr_t)he, (uint64_t)max, a[3], m.pointer, m.bytes);
+    if (ends && linux_wait_broken(t, ret))
+        ret = linux_restart_later(t, epoll_until, (const uint64_t[6]){a[0], a[1], a[2], (uint64_t)end.tv_sec, (uint64_t)end.tv_nsec, mask});
     ret = mask_done(t, &m, ret);
     return ret > 0 ? put_events(t, a[1], he, ret) : ret;
 }

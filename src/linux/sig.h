@@ -51,6 +51,20 @@ bool linux_on_altstack(const struct linux_thread *t, uint64_t sp);
 /* The restoring half of sigreturn: errors are ignored, as in the kernel. */
 void linux_altstack_restore(struct linux_thread *t, const struct linux_altstack *alt, uint64_t sp);
 
+/* True if the wait just made ended without a signal for btv: -EINTR then came from a stop and continue, and is the guest's result. */
+bool linux_wait_undisturbed(const struct linux_thread *t);
+/*
+ * For calls with a relative timeout, after an interruption: when no handler runs, restart_syscall(2) calls fn with these arguments,
+ * which name the end of the wait rather than its length.  Returns what the interrupted call is to return.
+ */
+int64_t linux_restart_later(struct linux_thread *t, int64_t (*fn)(struct linux_thread *t, const uint64_t a[6]), const uint64_t a[6]);
+
+/* Was the wait that returned `ret` interrupted for btv, or not even begun? */
+bool linux_wait_broken(const struct linux_thread *t, int64_t ret);
+/* When a wait of that length that begins now ends; false: no kernel accepts the length.  And what is left until then, 0 at the least. */
+bool linux_time_end(clockid_t clock, const struct timespec *length, struct timespec *end);
+void linux_time_left(clockid_t clock, const struct timespec *end, struct timespec *left);
+
 /* Remembers that the call just made must not be restarted whatever its result looks like (sigreturn). */
 void linux_signal_no_restart(struct linux_thread *t);
 /* Around a system call: what is needed to make it again. */

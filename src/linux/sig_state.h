@@ -17,14 +17,24 @@ struct signal_state {
     uint64_t host_mask;             /* as the host has it */
     uint64_t temp_mask;             /* guest's, while temp_active */
     bool temp_active;
+    uint32_t taken, taken_before;   /* signals of the host handler; when the last wait began */
     bool in_exec;                   /* signals are for the next program */
     bool in_call, no_restart;       /* the registers are those of a call just made; it must not be restarted */
     uint64_t call_nr, call_arg0;    /* what the call overwrote */
+    int64_t (*restart)(struct linux_thread *t, const uint64_t a[6]); /* linux_restart_later */
+    uint64_t restart_arg[6];
 };
 
 void linux_signal_set_mask(struct linux_thread *t, uint64_t mask);
 /* Installs on the host what p->action[sig] asks for.  Call with p->lock held. */
 void linux_signal_mirror_action(const struct linux_process *p, int sig);
 bool linux_signal_default_ignored(int sig);
+/*
+ * A process may queue itself a signal with any code (rt_sigqueueinfo(2)).  One that claims to be a fault of the processor travels
+ * with its code made negative, so that the host handler never takes it for a fault of btv.  unmark: for what arrived.
+ */
+bool linux_signal_needs_mark(int sig, int code);
+void linux_signal_mark(siginfo_t *info);
+void linux_signal_unmark(int sig, siginfo_t *info);
 
 #endif

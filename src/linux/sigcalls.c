@@ -1,7 +1,6 @@
 /*
  * The system calls about signals.  signal.c has the machinery; errors and their order follow kernel/signal.c of 6.12.
- * Calls that only name a target (kill, tgkill, rt_sigqueueinfo, pidfd_send_signal, ...) go straight to the host: guest
- * thread and process numbers are the host's.
+ * Calls that only name a target (kill, tgkill, ...) go straight to the host: guest thread and process numbers are the host's.
  */
 #include "linux/sig_state.h"
 
@@ -111,6 +110,47 @@ int64_t linux_sys_rt_sigsuspend(struct linux_thread *t, const uint64_t a[6])
     return linux_temp_mask_done(t, r);
 }
 
+/* -- queueing ----------------------------------------------------------------------------------------------- */
+
+#define KERNEL_SIGINFO_BYTES 48 /* what signals with fields of their own carry; the rest must be 0 where the kernel knows no layout */
+
+/*
+ * The siginfo at `addr` as the host's kernel is to get it.  `self`: the target is the caller, who alone may choose a positive code; from others
+ * the kernel refuses it.  Returns what to pass: the guest's address, or `out` with the code marked.
+ */
+static uint64_t queue_info(uint64_t addr, int sig, bool self, siginfo_t *out)
+{
+    if (!self || !linux_copy_in(out, addr, sizeof *out) || !linux_signal_needs_mark(sig, out->si_code))
+        return addr;
+    linux_signal_mark(out);
+    memset((char *)out + KERNEL_SIGINFO_BYTES, 0, sizeof *out - KERNEL_SIGINFO_BYTES);
+    return (uint64_t)(uintptr_t)out;
+}
+
+int64_t linux_sys_rt_sigqueueinfo(struct linux_thread *t, const uint64_t a[6])
+{
+    siginfo_t info;
+    return linux_host_syscall(SYS_rt_sigqueueinfo, a[0], a[1], queue_info(a[2], (int)a[1], (int)a[0] == t->tid, &info), 0, 0, 0);
+}
+
+int64_t linux_sys_rt_tgsigqueueinfo(struct linux_thread *t, const uint64_t a[6])
+{
+    siginfo_t info;
+    return linux_host_syscall(SYS_rt_tgsigqueueinfo, a[0], a[1], a[2], queue_info(a[3], (int)a[2], (int)a[1] == t->tid, &info), 0, 0);
+}
+
+int64_t linux_sys_pidfd_send_signal(struct linux_thread *t, const uint64_t a[6])
+{
+    /* no signal, but the kernel's opinion on a positive code: only for oneself */
+    siginfo_t info = {.si_code = 1};
+    (void)t;
+    bool self = a[2] && linux_host_syscall(SYS_pidfd_send_signal, a[0], 0, (uint64_t)(uintptr_t)&info, a[3], 0, 0) == 0;
+    uint64_t pass = queue_info(a[2], (int)a[1], self, &info);
+    if (pass != a[2] && info.si_signo != (int)a[1])
+        return -EINVAL;
+    return linux_host_syscall(SYS_pidfd_send_signal, a[0], a[1], pass, a[3], 0, 0);
+}
+
 /* Takes one of the signals of `set` from the thread's own queue: blocked synchronous ones sent by kill(2). 0: none. */
 static int take_queued(struct linux_thread *t, uint64_t set, siginfo_t *info)
 {
@@ -125,27 +165,54 @@ static int take_queued(struct linux_thread *t, uint64_t set, siginfo_t *info)
     return sig;
 }
 
-int64_t linux_sys_rt_sigtimedwait(struct linux_thread *t, const uint64_t a[6])
+static int64_t wait_for_signal(struct linux_thread *t, uint64_t set, uint64_t info_addr, const struct timespec *end);
+
+/* a: set, where the siginfo goes, end in seconds and nanoseconds. */
+static int64_t wait_until(struct linux_thread *t, const uint64_t a[6])
 {
-    uint64_t set;
+    const struct timespec end = {(time_t)a[2], (long)a[3]};
+    return wait_for_signal(t, a[0], a[1], &end);
+}
+
+/* end: NULL for ever. */
+static int64_t wait_for_signal(struct linux_thread *t, uint64_t set, uint64_t info_addr, const struct timespec *end)
+{
     struct timespec ts;
     siginfo_t info;
-    if (a[3] != SIGSET_BYTES)
-        return -EINVAL;
-    if (!linux_copy_in(&set, a[0], sizeof set) || (a[2] && !linux_copy_in(&ts, a[2], sizeof ts)))
-        return -EFAULT;
+    if (end)
+        linux_time_left(CLOCK_MONOTONIC, end, &ts);
     int64_t r = take_queued(t, set & t->sigmask, &info);
     if (!r)
         r = linux_wait_syscall(t, SYS_rt_sigtimedwait, (uint64_t)(uintptr_t)&set, (uint64_t)(uintptr_t)&info,
-                               a[2] ? (uint64_t)(uintptr_t)&ts : 0, SIGSET_BYTES, 0, 0);
-    if (r == -LINUX_ERESTARTSYS || r == -EINTR) {
+                               end ? (uint64_t)(uintptr_t)&ts : 0, SIGSET_BYTES, 0, 0);
+    if (linux_wait_broken(t, r)) {
         /* a synchronous signal of the set that came while waiting was queued rather than returned */
         int64_t sig = take_queued(t, set & t->sigmask, &info);
-        r = sig ? sig : -EINTR;
+        if (sig)
+            r = sig;
+        else if (end)
+            r = linux_restart_later(t, wait_until, (const uint64_t[6]){set, info_addr, (uint64_t)end->tv_sec, (uint64_t)end->tv_nsec});
+        else
+            r = -LINUX_ERESTARTNOHAND;
     }
-    if (r > 0 && a[1] && !linux_copy_out(a[1], &info, sizeof info))
+    if (r > 0)
+        linux_signal_unmark((int)r, &info);
+    if (r > 0 && info_addr && !linux_copy_out(info_addr, &info, sizeof info))
         return -EFAULT;
     return r;
+}
+
+int64_t linux_sys_rt_sigtimedwait(struct linux_thread *t, const uint64_t a[6])
+{
+    uint64_t set;
+    struct timespec length, end;
+    if (a[3] != SIGSET_BYTES)
+        return -EINVAL;
+    if (!linux_copy_in(&set, a[0], sizeof set) || (a[2] && !linux_copy_in(&length, a[2], sizeof length)))
+        return -EFAULT;
+    if (a[2] && !linux_time_end(CLOCK_MONOTONIC, &length, &end))
+        return -EINVAL;
+    return wait_for_signal(t, set, a[1], a[2] ? &end : NULL);
 }
 
 int64_t linux_sys_rt_sigreturn(struct linux_thread *t, const uint64_t a[6])
@@ -153,6 +220,7 @@ int64_t linux_sys_rt_sigreturn(struct linux_thread *t, const uint64_t a[6])
     uint64_t mask;
     (void)a;
     linux_signal_no_restart(t);
+    ((struct signal_state *)t->signal_private)->restart = NULL;
     if (t->proc->abi->pop_frame(t, &mask)) {
         TRACE(signal, "handler returned to pc 0x%llx", (unsigned long long)t->cpu->slot[t->proc->abi->slot_pc]);
         linux_signal_set_mask(t, mask);
@@ -219,4 +287,17 @@ int64_t linux_sys_sigaltstack(struct linux_thread *t, const uint64_t a[6])
     if (a[1] && !linux_copy_out(a[1], &old, sizeof old))
         return -EFAULT;
     return 0;
+}
+
+/* -- continuing an interrupted call ------------------------------------------------------------------------- */
+
+int64_t linux_sys_restart_syscall(struct linux_thread *t, const uint64_t a[6])
+{
+    struct signal_state *h = t->signal_private;
+    int64_t (*restart)(struct linux_thread *, const uint64_t *) = h->restart;
+    uint64_t b[6];
+    (void)a;
+    memcpy(b, h->restart_arg, sizeof b);
+    h->restart = NULL;
+    return restart ? restart(t, b) : -EINTR;
 }

@@ -25,6 +25,7 @@
 #include "base/chaos.h"
 #include "base/file.h"
 #include "linux/sig_state.h"
+#include "linux/sys.h"
 
 #define HOST_STACK_BYTES (64 * 1024)
 #define FIRST_RT 32 /* signals from here on queue every instance */
@@ -100,7 +101,8 @@ int64_t linux_temp_mask_done(struct linux_thread *t, int64_t result)
 {
     struct signal_state *h = t->signal_private;
     h->temp_active = false;
-    if (result == -EINTR || result == -LINUX_ERESTARTSYS || result == -LINUX_ERESTARTNOHAND) {
+    if (result == -EINTR || result == -LINUX_ERESTARTSYS || result == -LINUX_ERESTARTNOHAND ||
+        result == -LINUX_ERESTART_RESTARTBLOCK) {
         t->saved_mask = t->sigmask;
         t->restore_mask = true;
         t->sigmask = h->temp_mask; /* the host's mask is already the old one again */
@@ -110,12 +112,47 @@ int64_t linux_temp_mask_done(struct linux_thread *t, int64_t result)
 
 int64_t linux_wait_syscall(struct linux_thread *t, long nr, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5)
 {
-    const struct signal_state *h = t->signal_private;
+    struct signal_state *h = t->signal_private;
     const uint64_t args[6] = {a0, a1, a2, a3, a4, a5};
     uint64_t deliverable = ~t->sigmask;
     if (h->temp_active)
         deliverable |= ~h->temp_mask;
+    h->taken_before = h->taken;
     return linux_wait_stub(nr, args, &t->queued, deliverable);
+}
+
+bool linux_wait_undisturbed(const struct linux_thread *t)
+{
+    const struct signal_state *h = t->signal_private;
+    return h->taken == h->taken_before;
+}
+
+int64_t linux_restart_later(struct linux_thread *t, int64_t (*fn)(struct linux_thread *t, const uint64_t a[6]), const uint64_t a[6])
+{
+    struct signal_state *h = t->signal_private;
+    h->restart = fn;
+    memcpy(h->restart_arg, a, sizeof h->restart_arg);
+    return -LINUX_ERESTART_RESTARTBLOCK;
+}
+
+/* Codes that no signal from outside can have: the bit that marks them leaves the guest's own negative ones alone. */
+#define MARK INT32_MIN
+#define MARKED_MAX (INT32_MIN / 2)
+
+bool linux_signal_needs_mark(int sig, int code)
+{
+    return code > 0 && sig >= 1 && sig <= LINUX_NSIG && (LINUX_SIGBIT(sig) & SYNC_SIGNALS);
+}
+
+void linux_signal_mark(siginfo_t *info)
+{
+    info->si_code |= MARK;
+}
+
+void linux_signal_unmark(int sig, siginfo_t *info)
+{
+    if ((LINUX_SIGBIT(sig) & SYNC_SIGNALS) && info->si_code < MARKED_MAX)
+        info->si_code &= ~MARK;
 }
 
 /* -- host handler ------------------------------------------------------------------------------------------- */
@@ -161,6 +198,8 @@ static BTV_NORETURN void crash(struct linux_thread *t, int sig, const siginfo_t 
 /* Between linux_signal_exec_reset and the host's execve: the signal is one for the new program, which has no handlers. */
 static void hand_over(struct linux_thread *t, int sig, siginfo_t *info)
 {
+    if (linux_signal_needs_mark(sig, info->si_code)) /* the next btv-run must not take it for a fault of its own */
+        linux_signal_mark(info);
     host_action(sig, (uint64_t)(uintptr_t)SIG_DFL, 0);
     linux_host_syscall(SYS_rt_tgsigqueueinfo, (uint64_t)getpid(), (uint64_t)t->tid, (uint64_t)sig, (uint64_t)(uintptr_t)info, 0, 0);
 }
@@ -192,6 +231,7 @@ static void host_handler(int sig, siginfo_t *info, void *context)
     TRACE(signal, "%d queued: code %d%s", sig, info->si_code, atomic_load(&t->queued) & bit ? ", one is already waiting" : "");
     if (!(atomic_load(&t->queued) & bit)) {
         h->info[sig] = *info;
+        linux_signal_unmark(sig, &h->info[sig]);
         atomic_fetch_or(&t->queued, bit);
     }
     if (!(bit & SYNC_SIGNALS)) {
@@ -201,6 +241,7 @@ static void host_handler(int sig, siginfo_t *info, void *context)
         memcpy(&uc->uc_sigmask, &mask, sizeof mask);
         h->host_mask |= bit;
     }
+    h->taken++;
     linux_stub_fixup(uc);
     if (t->et)
         engine_interrupt(t->et);
@@ -349,12 +390,12 @@ static void default_action(struct linux_thread *t, int sig)
 }
 
 /* Registers as if the interrupted call had not been made yet. */
-static void restart_call(struct linux_thread *t)
+static void restart_call(struct linux_thread *t, int code)
 {
     const struct signal_state *h = t->signal_private;
     const struct linux_abi *abi = t->proc->abi;
     t->cpu->slot[abi->slot_ret] = h->call_arg0;
-    t->cpu->slot[abi->slot_nr] = h->call_nr;
+    t->cpu->slot[abi->slot_nr] = code == LINUX_ERESTART_RESTARTBLOCK && h->restart ? sys_restart_number(abi) : h->call_nr;
     t->cpu->slot[abi->slot_pc] -= abi->syscall_bytes;
     TRACE(signal, "system call %llu restarts", (unsigned long long)h->call_nr);
 }
@@ -378,7 +419,7 @@ static void resolve_restart(struct linux_thread *t, bool handler_runs, uint64_t 
     if (!code)
         return;
     if (!handler_runs || code == LINUX_ERESTARTNOINTR || (code == LINUX_ERESTARTSYS && (sa_flags & LINUX_SA_RESTART)))
-        restart_call(t);
+        restart_call(t, code);
     else
         t->cpu->slot[t->proc->abi->slot_ret] = (uint64_t)-EINTR;
 }
@@ -397,6 +438,7 @@ static void deliver_one(struct linux_thread *t, int sig, const siginfo_t *info)
         return;
     }
     resolve_restart(t, true, sa.flags);
+    ((struct signal_state *)t->signal_private)->restart = NULL;
     uint64_t old = t->restore_mask ? t->saved_mask : t->sigmask;
     t->restore_mask = false;
     bool pushed = t->proc->abi->push_frame(t, sig, info, &sa, old);

@@ -19,6 +19,7 @@
 
 #include "linux/hostcall.h"
 #include "linux/secfilter.h"
+#include "linux/sig.h"
 
 /* -- the table --------------------------------------------------------------------------------------------- */
 
@@ -121,6 +122,12 @@ const struct sys_row *sys_row_find(const struct linux_abi *abi, uint64_t nr)
         return NULL;
     unsigned row = abi->generic_table ? by_generic[nr] : by_x86_64[nr];
     return row ? &sys_rows[row - 1] : NULL;
+}
+
+uint64_t sys_restart_number(const struct linux_abi *abi)
+{
+    const struct sys_row *row = &sys_rows[ROW_restart_syscall];
+    return (uint64_t)(abi->generic_table ? row->generic : row->host);
 }
 
 unsigned sys_type_bytes(unsigned type)
@@ -403,9 +410,11 @@ static bool socket_has_timeout(const struct sys_row *row, const uint64_t a[6])
  * What an interruption means for this call.  -ERESTARTSYS is a wait that the host's kernel would continue, or that was
  * not begun; -EINTR one that fails after any handler (signal(7)), but goes on when it turns out that none runs.
  */
-static int64_t interrupted(const struct sys_row *row, const uint64_t a[6], int64_t ret)
+static int64_t interrupted(const struct linux_thread *t, const struct sys_row *row, const uint64_t a[6], int64_t ret)
 {
     if (!(row->flags & SYS_BLOCKS) || (ret != -EINTR && ret != -LINUX_ERESTARTSYS))
+        return ret;
+    if (ret == -EINTR && linux_wait_undisturbed(t)) /* stopped and continued: some calls fail then (signal(7)) */
         return ret;
     return ret == -EINTR || row->flags & SYS_NOHAND || socket_has_timeout(row, a) ? -LINUX_ERESTARTNOHAND : -LINUX_ERESTARTSYS;
 }
@@ -428,7 +437,7 @@ static int64_t call(struct linux_thread *t, const struct sys_row *row, const uin
         ret = pass_rooted(t, row, a);
     else
         ret = pass(t, row, a);
-    return interrupted(row, a, ret);
+    return interrupted(t, row, a, ret);
 }
 
 static bool wants_restart(int64_t ret)

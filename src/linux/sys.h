@@ -68,6 +68,8 @@ extern const unsigned sys_row_count;
 /* The row of a number of the guest's table; NULL: no such call. */
 const struct sys_row *sys_row_find(const struct linux_abi *abi, uint64_t nr);
 unsigned sys_type_bytes(unsigned type);
+/* The guest's number of restart_syscall. */
+uint64_t sys_restart_number(const struct linux_abi *abi);
 
 /* Every H handler. */
 #define SYS_DECLARE_H(name) linux_sys_fn linux_sys_##name;
