@@ -66,6 +66,21 @@ static int reopen(int fd)
     return r < 0 ? -errno : r;
 }
 
+/* The program of a process, if a path leads to its /proc/PID/exe; else -ENOENT.  Not inline: the host's stack may be small. */
+static __attribute__((noinline)) int open_exe(struct linux_thread *t, int dirfd, const char *host)
+{
+    char file[PATH_MAX], name[PATH_MAX];
+    struct stat st;
+    struct proc_where where = proc_find(t, dirfd, host);
+    if (where.file != PROC_EXE && !fstatat(dirfd, host, &st, 0) && proc_is_own_exe(t->proc, st.st_dev, st.st_ino) &&
+        linux_path_resolve(t, dirfd, host, file) == 0)
+        where = proc_find(t, AT_FDCWD, file);
+    if (where.file != PROC_EXE || !proc_exe(t, &where, file, name))
+        return -ENOENT;
+    int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    return fd < 0 ? -errno : fd;
+}
+
 int linux_program_open(struct linux_thread *t, int dirfd, const char *guest_path, int flags, struct linux_program *out)
 {
     char host[PATH_MAX];
@@ -82,9 +97,8 @@ int linux_program_open(struct linux_thread *t, int dirfd, const char *guest_path
         r = linux_path(t, dirfd, guest_path, !nofollow, host);
         if (r < 0)
             return r;
-        if (proc_find(t, dirfd, host).file == PROC_EXE && t->proc->exe_fd >= 0) {
-            fd = reopen(t->proc->exe_fd);
-        } else {
+        fd = nofollow ? -ENOENT : open_exe(t, dirfd, host);
+        if (fd == -ENOENT) {
             if (fstatat(dirfd, host, &st, nofollow ? AT_SYMLINK_NOFOLLOW : 0))
                 return -errno;
             if (S_ISLNK(st.st_mode))

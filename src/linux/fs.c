@@ -9,10 +9,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/magic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <sys/vfs.h>
+#include <unistd.h>
 
 #ifndef CLOSE_RANGE_CLOEXEC
 #define CLOSE_RANGE_CLOEXEC (1U << 2)
@@ -43,7 +48,7 @@ static int64_t get_name(struct linux_thread *t, int dirfd, uint64_t addr, bool f
 {
     n->path[0] = 0;
     n->addr = addr;
-    n->where = (struct proc_where){PROC_NONE, 0, 0};
+    n->where = (struct proc_where){.file = PROC_NONE};
     if (!addr)
         return 0;
     if (t->proc->opt.root) {
@@ -60,7 +65,68 @@ static int64_t get_name(struct linux_thread *t, int dirfd, uint64_t addr, bool f
     return 0;
 }
 
+/*
+ * A file was reached whose looks say that its name hid where it leads: a symbolic link to /proc/self/exe ends at btv's own file, one
+ * to /proc/self/maps at the host's.  Names what it is; false: what it looks like.
+ */
+static bool find_behind(struct linux_thread *t, int dirfd, struct fs_name *n)
+{
+    char path[PATH_MAX];
+    if (!n->path[0] || n->where.file != PROC_NONE || t->proc->opt.show_emulator || linux_path_resolve(t, dirfd, n->path, path) < 0)
+        return false;
+    n->where = proc_find(t, AT_FDCWD, path);
+    return n->where.file != PROC_NONE;
+}
+
+/* Empty files without a device: those of /proc are. */
+static bool maybe_proc_file(uint64_t mode, uint64_t size, unsigned major)
+{
+    return S_ISREG(mode) && !size && !major;
+}
+
+/* -- reading: files of /proc are made anew when they are read from the beginning again -------------------------- */
+
+int64_t linux_sys_read(struct linux_thread *t, const uint64_t a[6])
+{
+    if (BTV_UNLIKELY(procfile_maybe((int)a[0])))
+        procfile_before_read(t, (int)a[0], -1);
+    return sys_wait(t, SYS_read, a);
+}
+
+int64_t linux_sys_pread64(struct linux_thread *t, const uint64_t a[6])
+{
+    if (BTV_UNLIKELY(procfile_maybe((int)a[0])))
+        procfile_before_read(t, (int)a[0], (int64_t)a[3] < 0 ? 1 : (int64_t)a[3]);
+    return sys_wait(t, SYS_pread64, a);
+}
+
+int64_t linux_sys_lseek(struct linux_thread *t, const uint64_t a[6])
+{
+    char name[64];
+    (void)t;
+    if (BTV_UNLIKELY(procfile_maybe((int)a[0])) && (a[2] == SEEK_END || a[2] == SEEK_DATA || a[2] == SEEK_HOLE) && procfile_name((int)a[0], name))
+        return -EINVAL; /* nobody knows its end */
+    return sys_host(SYS_lseek, a);
+}
+
 /* -- open, close ------------------------------------------------------------------------------------------- */
+
+static bool is_replaced(const struct fs_name *n, uint64_t oflags)
+{
+    return n->where.file != PROC_NONE && n->where.file != PROC_FDS && (!(oflags & O_NOFOLLOW) || n->where.file != PROC_EXE);
+}
+
+/* The file that was opened, or the guest's version of it if it turns out to need one. */
+static int64_t check_opened(struct linux_thread *t, int dirfd, struct fs_name *n, int fd, int oflags)
+{
+    struct stat st;
+    if (linux_host_syscall(SYS_fstat, (uint64_t)fd, (uint64_t)(uintptr_t)&st, 0, 0, 0, 0) < 0 ||
+        !(maybe_proc_file(st.st_mode, (uint64_t)st.st_size, major(st.st_dev)) || proc_is_own_exe(t->proc, st.st_dev, st.st_ino)) ||
+        !find_behind(t, dirfd, n) || !is_replaced(n, (uint64_t)oflags))
+        return fd;
+    linux_host_syscall(SYS_close, (uint64_t)fd, 0, 0, 0, 0, 0);
+    return proc_open(t, &n->where, oflags);
+}
 
 static int64_t open_common(struct linux_thread *t, int dirfd, uint64_t path, uint64_t oflags, uint64_t mode)
 {
@@ -69,9 +135,10 @@ static int64_t open_common(struct linux_thread *t, int dirfd, uint64_t path, uin
     int64_t ret = get_name(t, dirfd, path, follow, &n);
     if (ret < 0)
         return ret;
-    if (n.where.file != PROC_NONE && (!(oflags & O_NOFOLLOW) || n.where.file != PROC_EXE))
-        return proc_open(t, n.where, (int)oflags);
-    return linux_wait_syscall(t, SYS_openat, (uint64_t)(int64_t)dirfd, n.addr, oflags, mode, 0, 0);
+    if (is_replaced(&n, oflags))
+        return proc_open(t, &n.where, (int)oflags);
+    ret = linux_wait_syscall(t, SYS_openat, (uint64_t)(int64_t)dirfd, n.addr, oflags, mode, 0, 0);
+    return ret < 0 || !follow ? ret : check_opened(t, dirfd, &n, (int)ret, (int)oflags);
 }
 
 int64_t linux_sys_openat(struct linux_thread *t, const uint64_t a[6])
@@ -100,9 +167,10 @@ int64_t linux_sys_openat2(struct linux_thread *t, const uint64_t a[6])
     int64_t ret = get_name(t, (int)a[0], a[1], !(how.flags & O_NOFOLLOW), &n);
     if (ret < 0)
         return ret;
-    if (n.where.file != PROC_NONE)
-        return how.resolve ? -EXDEV : proc_open(t, n.where, (int)how.flags);
-    return linux_wait_syscall(t, SYS_openat2, a[0], n.addr, a[2], a[3], 0, 0);
+    if (is_replaced(&n, how.flags))
+        return how.resolve ? -EXDEV : proc_open(t, &n.where, (int)how.flags);
+    ret = linux_wait_syscall(t, SYS_openat2, a[0], n.addr, a[2], a[3], 0, 0);
+    return ret < 0 || how.resolve || (how.flags & O_NOFOLLOW) ? ret : check_opened(t, (int)a[0], &n, (int)ret, (int)how.flags);
 }
 
 int64_t linux_sys_close(struct linux_thread *t, const uint64_t a[6])
@@ -214,10 +282,26 @@ int64_t linux_sys_fcntl(struct linux_thread *t, const uint64_t a[6])
     unsigned bytes = fcntl_bytes(cmd);
     uint64_t b[6] = {a[0], a[1], bytes ? sys_pointer(t->proc, a[2], bytes) : a[2], 0, 0, 0};
     bool waits = cmd == F_SETLKW || cmd == F_OFD_SETLKW;
+    char name[64];
+    if ((cmd == F_GET_SEALS || cmd == F_ADD_SEALS) && procfile_name((int)a[0], name))
+        return -EINVAL; /* as of any file but a memory file */
     return waits ? sys_wait(t, SYS_fcntl, b) : sys_host(SYS_fcntl, b);
 }
 
 /* -- attributes -------------------------------------------------------------------------------------------- */
+
+/* What a made file of /proc tells of itself: what the file of its name tells. name: a canonical one, or NULL if nobody knows. */
+static void stat_made(struct stat *st, const char *name)
+{
+    struct stat real;
+    if (name && linux_host_syscall(SYS_lstat, (uint64_t)(uintptr_t)name, (uint64_t)(uintptr_t)&real, 0, 0, 0, 0) == 0) {
+        *st = real;
+        return;
+    }
+    st->st_size = st->st_blocks = 0;
+    st->st_mode &= ~(mode_t)S_ISVTX;
+    st->st_nlink = 1;
+}
 
 static int64_t put_stat(const struct linux_thread *t, uint64_t addr, const struct stat *st)
 {
@@ -230,29 +314,65 @@ static int64_t put_stat(const struct linux_thread *t, uint64_t addr, const struc
 int64_t linux_sys_fstat(struct linux_thread *t, const uint64_t a[6])
 {
     struct stat st;
+    char name[64];
     int64_t ret = linux_host_syscall(SYS_fstat, a[0], (uint64_t)(uintptr_t)&st, 0, 0, 0, 0);
+    if (ret == 0 && BTV_UNLIKELY(procfile_looks_made(st.st_mode, st.st_nlink)))
+        stat_made(&st, procfile_name((int)a[0], name) ? name : NULL);
     return ret < 0 ? ret : put_stat(t, a[1], &st);
 }
 
-/* A file name for a call that describes a file: the program stands for /proc/self/exe. */
+/* The program stands for /proc/PID/exe. */
+static int64_t use_exe(struct linux_thread *t, uint64_t *dirfd, uint64_t *flags, struct fs_name *n)
+{
+    char called[PATH_MAX];
+    if (n->where.file == PROC_PRIVATE)
+        return -ENOENT;
+    if (n->where.file != PROC_EXE || (*flags & AT_SYMLINK_NOFOLLOW))
+        return 0;
+    if (!n->where.pid && t->proc->exe_fd >= 0) { /* needs no /proc */
+        *dirfd = (uint64_t)t->proc->exe_fd;
+        *flags |= AT_EMPTY_PATH;
+        n->addr = (uint64_t)(uintptr_t) "";
+        return 0;
+    }
+    if (!proc_exe(t, &n->where, n->path, called))
+        return -ENOENT;
+    n->addr = (uint64_t)(uintptr_t)n->path;
+    return 0;
+}
+
+/* A file name for a call that describes a file. */
 static int64_t name_of_described(struct linux_thread *t, uint64_t *dirfd, uint64_t path, uint64_t *flags, struct fs_name *n)
 {
     bool follow = !(*flags & AT_SYMLINK_NOFOLLOW);
     int64_t ret = get_name(t, (int)*dirfd, path, follow, n);
-    if (ret < 0)
-        return ret;
-    if (n->where.file == PROC_PRIVATE)
-        return -ENOENT;
-    if (n->where.file == PROC_EXE && follow && n->where.pid) {
-        if (!proc_other_exe(n->where.pid, n->path))
-            return -ENOENT;
-        n->addr = (uint64_t)(uintptr_t)n->path;
-    } else if (n->where.file == PROC_EXE && follow && t->proc->exe_fd >= 0) {
-        *dirfd = (uint64_t)t->proc->exe_fd;
-        *flags |= AT_EMPTY_PATH;
-        n->addr = (uint64_t)(uintptr_t) "";
-    }
-    return 0;
+    return ret < 0 ? ret : use_exe(t, dirfd, flags, n);
+}
+
+/* The name of a made file of /proc that a call described: by its descriptor, or by that descriptor's name. */
+static bool made_name(uint64_t dirfd, const struct fs_name *n, char name[64])
+{
+    char link[PATH_MAX];
+    if (!n->path[0])
+        return procfile_name((int)dirfd, name);
+    int64_t k = linux_host_syscall(SYS_readlinkat, dirfd, n->addr, (uint64_t)(uintptr_t)link, sizeof link - 1, 0, 0);
+    link[k > 0 ? k : 0] = 0;
+    if (!procfile_real_name(link) || strlen(link) >= 64)
+        return false;
+    memcpy(name, link, strlen(link) + 1);
+    return true;
+}
+
+/*
+ * After a look at a file: 1 if it was btv's own behind a link to /proc/self/exe and is to be looked at again, as dirfd and n now say;
+ * else 0, or -errno.
+ */
+static int64_t look_again(struct linux_thread *t, uint64_t *dirfd, uint64_t *flags, struct fs_name *n, uint64_t dev, uint64_t ino)
+{
+    if (!proc_is_own_exe(t->proc, dev, ino) || (*flags & AT_SYMLINK_NOFOLLOW) || !find_behind(t, (int)*dirfd, n) || n->where.file != PROC_EXE)
+        return 0;
+    int64_t ret = use_exe(t, dirfd, flags, n);
+    return ret < 0 ? ret : 1;
 }
 
 static int64_t stat_common(struct linux_thread *t, uint64_t dirfd, uint64_t path, uint64_t out, uint64_t flags)
@@ -260,9 +380,20 @@ static int64_t stat_common(struct linux_thread *t, uint64_t dirfd, uint64_t path
     struct fs_name n;
     struct stat st;
     int64_t ret = name_of_described(t, &dirfd, path, &flags, &n);
+    char name[64];
     if (ret == 0)
         ret = linux_host_syscall(SYS_newfstatat, dirfd, n.addr, (uint64_t)(uintptr_t)&st, flags, 0, 0);
-    return ret < 0 ? ret : put_stat(t, out, &st);
+    if (ret == 0)
+        ret = look_again(t, &dirfd, &flags, &n, st.st_dev, st.st_ino);
+    if (ret > 0)
+        ret = linux_host_syscall(SYS_newfstatat, dirfd, n.addr, (uint64_t)(uintptr_t)&st, flags, 0, 0);
+    if (ret < 0)
+        return ret;
+    if (n.where.file == PROC_FDS && st.st_size)
+        st.st_size -= proc_count_private(t, &n.where);
+    if (procfile_looks_made(st.st_mode, st.st_nlink))
+        stat_made(&st, made_name(dirfd, &n, name) ? name : NULL);
+    return put_stat(t, out, &st);
 }
 
 int64_t linux_sys_newfstatat(struct linux_thread *t, const uint64_t a[6])
@@ -283,9 +414,31 @@ int64_t linux_sys_lstat(struct linux_thread *t, const uint64_t a[6])
 int64_t linux_sys_statx(struct linux_thread *t, const uint64_t a[6])
 {
     struct fs_name n;
+    struct statx st;
+    char name[64];
     uint64_t dirfd = a[0], flags = a[2];
     int64_t ret = name_of_described(t, &dirfd, a[1], &flags, &n);
-    return ret < 0 ? ret : linux_host_syscall(SYS_statx, dirfd, n.addr, flags, a[3], a[4], 0);
+    if (ret == 0)
+        ret = linux_host_syscall(SYS_statx, dirfd, n.addr, flags, a[3], (uint64_t)(uintptr_t)&st, 0);
+    if (ret == 0)
+        ret = look_again(t, &dirfd, &flags, &n, makedev(st.stx_dev_major, st.stx_dev_minor), st.stx_ino);
+    if (ret > 0)
+        ret = linux_host_syscall(SYS_statx, dirfd, n.addr, flags, a[3], (uint64_t)(uintptr_t)&st, 0);
+    if (ret == 0 && n.where.file == PROC_FDS && st.stx_size)
+        st.stx_size -= proc_count_private(t, &n.where);
+    if (ret == 0 && procfile_looks_made(st.stx_mode, st.stx_nlink) && made_name(dirfd, &n, name))
+        ret = linux_host_syscall(SYS_statx, (uint64_t)AT_FDCWD, (uint64_t)(uintptr_t)name, flags & ~(uint64_t)AT_EMPTY_PATH, a[3], (uint64_t)(uintptr_t)&st, 0);
+    return ret < 0 ? ret : linux_copy_out(a[4], &st, sizeof st) ? 0 : -EFAULT;
+}
+
+/* A made file of /proc is on the file system of its name. */
+int64_t linux_sys_fstatfs(struct linux_thread *t, const uint64_t a[6])
+{
+    char name[64];
+    (void)t;
+    if (procfile_name((int)a[0], name))
+        return linux_host_syscall(SYS_statfs, (uint64_t)(uintptr_t)name, a[1], 0, 0, 0, 0);
+    return sys_host(SYS_fstatfs, a);
 }
 
 /* -- names ------------------------------------------------------------------------------------------------- */
@@ -306,6 +459,33 @@ static bool is_proc_link(const char *path)
     return strncmp(path, "/proc/", 6) == 0 || strncmp(path, "/dev/fd/", 8) == 0;
 }
 
+/* An empty path: a link that has been opened itself, maybe that of a program. */
+static void find_opened_link(struct linux_thread *t, int fd, struct fs_name *n)
+{
+    char self[40], name[64];
+    if (t->proc->opt.show_emulator || fd < 0)
+        return;
+    snprintf(self, sizeof self, "/proc/thread-self/fd/%d", fd);
+    int64_t k = linux_host_syscall(SYS_readlink, (uint64_t)(uintptr_t)self, (uint64_t)(uintptr_t)name, sizeof name - 1, 0, 0, 0);
+    name[k > 0 ? k : 0] = 0;
+    if (strncmp(name, "/proc/", 6) == 0)
+        n->where = proc_find_name(t, name);
+}
+
+/* Does a relative path lead into /proc? */
+static bool proc_has(uint64_t dirfd, const char *path)
+{
+    struct statfs fs;
+    const char *slash = strrchr(path, '/');
+    char parent[PATH_MAX];
+    snprintf(parent, sizeof parent, "%.*s", slash ? (int)(slash - path) : 1, slash ? path : ".");
+    int64_t fd = linux_host_syscall(SYS_openat, dirfd, (uint64_t)(uintptr_t)parent, O_PATH | O_CLOEXEC, 0, 0, 0);
+    bool ok = fd >= 0 && linux_host_syscall(SYS_fstatfs, (uint64_t)fd, (uint64_t)(uintptr_t)&fs, 0, 0, 0, 0) == 0 && fs.f_type == PROC_SUPER_MAGIC;
+    if (fd >= 0)
+        linux_host_syscall(SYS_close, (uint64_t)fd, 0, 0, 0, 0, 0);
+    return ok;
+}
+
 static int64_t readlink_common(struct linux_thread *t, uint64_t dirfd, uint64_t path, uint64_t buf, uint64_t size)
 {
     struct fs_name n;
@@ -313,23 +493,19 @@ static int64_t readlink_common(struct linux_thread *t, uint64_t dirfd, uint64_t 
     int64_t ret = get_name(t, (int)dirfd, path, false, &n);
     if (ret < 0)
         return ret;
+    char host[PATH_MAX];
+    if (!n.path[0])
+        find_opened_link(t, (int)dirfd, &n);
     if (n.where.file == PROC_PRIVATE)
         return -ENOENT;
-    if (n.where.file == PROC_EXE && n.where.pid) {
-        if (!proc_other_exe(n.where.pid, target))
-            return -ENOENT;
-        linux_path_to_guest(t->proc, target);
-        return put_link(buf, size, target);
-    }
-    if (n.where.file == PROC_EXE && t->proc->exe_path)
-        return put_link(buf, size, t->proc->exe_path);
-    if (!t->proc->opt.root || !is_proc_link(n.path))
-        return linux_host_syscall(SYS_readlinkat, dirfd, n.addr, buf, size, 0, 0);
+    if (n.where.file == PROC_EXE)
+        return proc_exe(t, &n.where, host, target) ? put_link(buf, size, target) : -ENOENT;
     ret = linux_host_syscall(SYS_readlinkat, dirfd, n.addr, (uint64_t)(uintptr_t)target, sizeof target - 1, 0, 0);
     if (ret < 0)
         return ret;
     target[ret] = 0;
-    linux_path_to_guest(t->proc, target);
+    if (!procfile_real_name(target) && t->proc->opt.root && (is_proc_link(n.path) || (n.path[0] != '/' && proc_has(dirfd, n.path))))
+        linux_path_to_guest(t->proc, target);
     return put_link(buf, size, target);
 }
 
@@ -361,14 +537,6 @@ int64_t linux_sys_getcwd(struct linux_thread *t, const uint64_t a[6])
 /* Through a buffer of btv's own: the entries are looked at, and the guest's memory may go away meanwhile. */
 int64_t linux_sys_getdents64(struct linux_thread *t, const uint64_t a[6])
 {
-    unsigned char buf[32768];
-    uint64_t cap = (uint32_t)a[2] < sizeof buf ? (uint32_t)a[2] : sizeof buf;
-    if (t->proc->opt.show_emulator || !proc_is_filtered((int)a[0]))
-        return sys_host(SYS_getdents64, a);
-    int64_t n, left = 0;
-    do { /* all of a batch gone does not mean the end */
-        n = linux_host_syscall(SYS_getdents64, a[0], (uint64_t)(uintptr_t)buf, cap, 0, 0, 0);
-        left = n > 0 ? proc_filter_entries(t, (int)a[0], buf, n) : n;
-    } while (n > 0 && !left);
-    return left > 0 && !linux_copy_out(a[1], buf, (size_t)left) ? -EFAULT : left;
+    int64_t n;
+    return !t->proc->opt.show_emulator && proc_getdents(t, (int)a[0], a[1], a[2], &n) ? n : sys_host(SYS_getdents64, a);
 }

@@ -34,6 +34,7 @@
 
 /* Host fds that belong to btv are moved to numbers >= this when the limits allow. */
 #define LINUX_PRIVATE_FD_MIN 1024
+#define LINUX_STACK_UNLIMITED (256ull << 20) /* what a stack without a limit may have */
 
 struct linux_process;
 struct seccomp_filter;
@@ -128,6 +129,9 @@ struct linux_process {
     char *exe_host;          /* as the host opens it */
     int exe_fd;              /* private O_PATH descriptor of the program, or -1 */
     int self_fd;             /* private descriptor of btv's own executable, or -1 */
+    uint64_t self_dev, self_ino; /* of that file; ino 0: unknown */
+    uint64_t published;      /* its own address once proc_publish has told it to others, who check that */
+    const void *private_fds; /* the array behind linux_private_fds, for other btv processes */
     char *cmdline;           /* NUL-separated */
     size_t cmdline_bytes;
     uint64_t auxv_addr, auxv_bytes; /* copy for /proc/self/auxv, in guest memory */
@@ -219,6 +223,8 @@ BTV_NODISCARD enum btv_status linux_load(struct linux_thread *t, const char *pat
 /* Guest path -> host path under -L rules; `out` holds PATH_MAX.  Returns 0 or -errno.
  * follow: whether the last component's symbolic link is followed. dirfd is the guest's. */
 int linux_path(struct linux_thread *t, int dirfd, const char *guest, bool follow, char *out);
+/* The same with every link followed, without a root too: up to a link of /proc, which is left. */
+int linux_path_resolve(struct linux_thread *t, int dirfd, const char *guest, char *out);
 /* The reverse, for getcwd, /proc/self/fd and maps: strips the root prefix in place. */
 void linux_path_to_guest(const struct linux_process *p, char *host);
 int64_t linux_execve(struct linux_thread *t, int dirfd, const char *guest_path, uint64_t argv, uint64_t envp, int flags);
@@ -231,6 +237,8 @@ BTV_NODISCARD enum btv_status linux_mm_init(struct linux_process *p, struct btv_
  */
 void linux_mm_fork_prepare(struct linux_process *p);
 void linux_mm_fork_done(struct linux_process *p);
+/* After RLIMIT_STACK or RLIMIT_AS has changed: what is mapped of the stack is what may be used of it. */
+void linux_mm_fit_stack(struct linux_process *p);
 /* mmap for btv's own callers (loader, shmat): the kernel's arguments, result an address or -errno. */
 int64_t linux_mm_mmap(struct linux_process *p, uint64_t addr, uint64_t len, int prot, int flags, int fd, uint64_t off);
 /* A descriptor of btv's own: moved out of the guest's numbers and close-on-exec; hidden from the guest. */
@@ -238,6 +246,8 @@ int linux_private_fd(int fd);
 bool linux_is_private_fd(int fd);
 /* Has the calling thread this capability (CAP_ of linux/capability.h)? */
 bool linux_capable(int cap);
+/* The numbers of them: how many, at most max. */
+unsigned linux_private_fds(int *out, unsigned max);
 
 /* -- signal.c, thread.c ------------------------------------------------------------------------------------ */
 void linux_signal_init(struct linux_process *p);        /* host handlers */

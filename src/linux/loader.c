@@ -22,11 +22,11 @@
 #include <unistd.h>
 
 #include "base/chaos.h"
+#include "linux/mm.h"
 #include "linux/script.h"
 
 #define PIE_BASE 0x2aaaaaaaa000ull
 #define STACK_MIN (132ull << 10)
-#define STACK_UNLIMITED (256ull << 20)
 #define STACK_GAP (128ull << 20) /* room the kernel also leaves for a raised limit */
 
 uint64_t linux_random_pages(unsigned bits)
@@ -141,8 +141,10 @@ static enum btv_status map_stack(struct linux_process *p, const struct elf_image
 {
     struct rlimit lim;
     uint64_t size = 8ull << 20;
-    if (!getrlimit(RLIMIT_STACK, &lim))
-        size = lim.rlim_cur == RLIM_INFINITY || lim.rlim_cur > STACK_UNLIMITED ? STACK_UNLIMITED : lim.rlim_cur;
+    const struct linux_rlimit *kept = &p->rlimit[RLIMIT_STACK]; /* the host's may be larger: btv needs some itself */
+    lim.rlim_cur = kept->cur;
+    if (kept->set || !getrlimit(RLIMIT_STACK, &lim))
+        size = lim.rlim_cur == RLIM_INFINITY || lim.rlim_cur > LINUX_STACK_UNLIMITED ? LINUX_STACK_UNLIMITED : lim.rlim_cur;
     p->stack_limit = size;
     size = ALIGN_UP(size, GUEST_PAGE_SIZE);
     if (size < STACK_MIN)
@@ -176,6 +178,7 @@ static enum btv_status map_vdso(struct linux_process *p, struct btv_error *err)
     p->vdso_addr = at;
     if (p->abi->hostcall)
         guest_hostcall = (struct guest_hostcall){at, at + len, p->abi->hostcall};
+    mm_mark(at, at + len, MEM_R | MEM_X, false);
     return mem_set(p->mem, at, at + len, MEM_R | MEM_X, MEM_VDSO);
 }
 

@@ -14,6 +14,7 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 
+#include "linux/procmaps.h"
 #include "linux/sys.h"
 
 #ifndef SYS_mseal /* in libc since 2.40 */
@@ -32,7 +33,7 @@ static int64_t may_lock_all(struct linux_process *p, bool current)
     if (linux_capable(CAP_IPC_LOCK))
         return 0;
     linux_host_syscall(SYS_prlimit64, 0, RLIMIT_MEMLOCK, 0, (uint64_t)(uintptr_t)lim, 0, 0);
-    return !lim[0] ? -EPERM : current && mm_mapped_bytes(p, 0) > lim[0] ? -ENOMEM : 0;
+    return !lim[0] ? -EPERM : current && mm_used_bytes(p) > lim[0] ? -ENOMEM : 0;
 }
 
 int64_t linux_sys_mlockall(struct linux_thread *t, const uint64_t a[6])
@@ -51,8 +52,8 @@ int64_t linux_sys_mlockall(struct linux_thread *t, const uint64_t a[6])
         if (r.flags & MEM_HOST)
             continue;
         /* the stack is mapped whole: only what was touched exists for the guest; errors to populate are ignored, as by the kernel */
-        bool on_fault = flags & MCL_ONFAULT || r.flags & MEM_STACK;
-        linux_host_syscall(SYS_mlock2, r.start, r.end - r.start, on_fault ? MLOCK_ONFAULT : 0, 0, 0, 0);
+        uint64_t from = r.flags & MEM_STACK ? procmaps_stack_low("/proc/thread-self", r.start, r.end) : r.start;
+        linux_host_syscall(SYS_mlock2, from, r.end - from, flags & MCL_ONFAULT ? MLOCK_ONFAULT : 0, 0, 0, 0);
     }
     pthread_mutex_unlock(&p->mm_lock);
     return 0;
@@ -63,6 +64,11 @@ int64_t linux_sys_munlockall(struct linux_thread *t, const uint64_t a[6])
     (void)a;
     t->proc->mlock_future = 0;
     return linux_host_syscall(SYS_munlockall, 0, 0, 0, 0, 0, 0); /* btv locks nothing of its own */
+}
+
+int mm_lock_flag(const struct linux_process *p)
+{
+    return p->mlock_future == MCL_FUTURE ? MAP_LOCKED : 0;
 }
 
 bool mm_lock_new(struct linux_process *p, uint64_t start, uint64_t len)

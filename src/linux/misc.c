@@ -66,6 +66,8 @@ static int64_t set_kept(struct linux_process *p, unsigned resource, const uint64
         uint64_t host[2] = {lim[0] < HOST_STACK_MIN ? HOST_STACK_MIN : lim[0], lim[1] < HOST_STACK_MIN ? HOST_STACK_MIN : lim[1]};
         linux_host_syscall(SYS_prlimit64, 0, resource, (uint64_t)(uintptr_t)host, 0, 0, 0);
     }
+    if (resource != RLIMIT_DATA)
+        linux_mm_fit_stack(p);
     return 0;
 }
 

@@ -29,6 +29,7 @@
 #include "base/chaos.h"
 #include "linux/hostcall.h"
 #include "linux/loader.h"
+#include "linux/procmaps.h"
 #include "linux/sys.h"
 #include "linux/uring.h"
 
@@ -247,6 +248,23 @@ bool mm_may_map(struct linux_process *p, uint64_t start, uint64_t end, uint32_t 
     return (!limit_as || all <= as->cur) && (!limit_data || writable <= data->cur || !is_data(prot, flags));
 }
 
+bool mm_may_protect(struct linux_process *p, uint64_t start, uint64_t end, uint32_t prot)
+{
+    const struct linux_rlimit *data = &p->rlimit[RLIMIT_DATA];
+    struct mem_region r;
+    uint64_t sum = 0, more = 0;
+    if (!data->set || data->cur == RLIM_INFINITY || !(prot & MEM_W))
+        return true;
+    for (uint64_t at = 0; mem_find(p->mem, at, &r); at = r.end) {
+        if (r.flags & (MEM_HOST | MEM_STACK))
+            continue;
+        uint64_t from = r.start > start ? r.start : start, to = r.end < end ? r.end : end;
+        sum += is_data(r.prot, r.flags) ? r.end - r.start : 0;
+        more += from < to && !is_data(r.prot, r.flags) && is_data(prot, r.flags) ? to - from : 0;
+    }
+    return !more || sum + more <= data->cur;
+}
+
 int mm_host_prot(uint32_t prot)
 {
     return (int)(prot & (MEM_R | MEM_W)) | (prot & MEM_X ? PROT_READ : 0);
@@ -273,6 +291,13 @@ static bool on_noexec_mount(int fd)
 {
     struct statfs s;
     return !fstatfs(fd, &s) && (s.f_flags & ST_NOEXEC);
+}
+
+/* Marks what procmaps_mark is to know, if anything has changed. */
+void mm_mark(uint64_t start, uint64_t end, uint32_t prot, bool was_code)
+{
+    if (was_code || (prot & MEM_X))
+        procmaps_mark(start, end, prot);
 }
 
 /* The host's part of mmap at a chosen address. */
@@ -323,6 +348,7 @@ static int64_t map_locked(struct linux_process *p, uint64_t addr, uint64_t len, 
 {
     int host_flags = flags & ~(MAP_FIXED | MAP_FIXED_NOREPLACE);
     bool shared = (flags & MAP_TYPE) == MAP_SHARED || (flags & MAP_TYPE) == MAP_SHARED_VALIDATE, code = false;
+    host_flags |= mm_lock_flag(p);
     uint32_t kind = (shared ? MEM_SHARED : 0) | (flags & MAP_ANONYMOUS ? 0 : MEM_FILE) | (flags & MAP_GROWSDOWN ? MEM_GROWSDOWN : 0);
     int64_t r;
     if (shared && (prot & PROT_WRITE))
@@ -368,6 +394,7 @@ static int64_t map_locked(struct linux_process *p, uint64_t addr, uint64_t len, 
         munmap(mem_host(addr), len);
         return -ENOMEM;
     }
+    mm_mark(addr, addr + len, (uint32_t)prot, false);
     TRACE(mem, "map 0x%llx-0x%llx: protection %d, flags 0x%x, descriptor %d at 0x%llx%s", (unsigned long long)addr, (unsigned long long)(addr + len),
           prot, (unsigned)flags, fd, (unsigned long long)off, code ? "; code was there" : "");
     if (code)
@@ -417,6 +444,9 @@ int64_t linux_sys_mmap(struct linux_thread *t, const uint64_t a[6])
     int flags = (int)a[3], fd = (int)a[4];
     if (t->proc->abi->generic_table)
         flags &= ~0x40; /* MAP_32BIT of x86: no flag elsewhere */
+    char name[64];
+    if (!(flags & MAP_ANONYMOUS) && procfile_maybe(fd) && procfile_name(fd, name))
+        return -ENODEV; /* as of files of /proc */
     int64_t r = linux_mm_mmap(t->proc, a[0], a[1], (int)a[2], flags, fd, a[5]);
     if (r >= 0 && !(flags & MAP_ANONYMOUS))
         uring_mapped(t->proc, fd, a[5], (uint64_t)r);
@@ -481,7 +511,7 @@ int64_t linux_sys_brk(struct linux_thread *t, const uint64_t a[6])
     } else if (end == old) {
         p->brk = want;
     } else if (mm_may_map(p, old, end, MEM_R | MEM_W, MEM_HEAP) && !mm_has_any(p, old, end + GUEST_PAGE_SIZE > mem_high(p->mem) ? end : end + GUEST_PAGE_SIZE)) {
-        int64_t r = host_map_free(old, end - old, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        int64_t r = host_map_free(old, end - old, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | mm_lock_flag(p), -1, 0);
         if (r >= 0 && mem_set(p->mem, old, end, MEM_R | MEM_W, MEM_HEAP) == BTV_OK) {
             p->brk = want;
             (void)mm_lock_new(p, old, end - old);
@@ -492,6 +522,53 @@ out:
     TRACE(mem, "brk 0x%llx: 0x%llx", (unsigned long long)a[0], (unsigned long long)want);
     pthread_mutex_unlock(&p->mm_lock);
     return (int64_t)want;
+}
+
+/* -- the stack --------------------------------------------------------------------------------------------- */
+
+#define STACK_GUARD (1ull << 20) /* stack_guard_gap */
+
+uint64_t mm_used_bytes(struct linux_process *p)
+{
+    struct mem_region r;
+    uint64_t n = mm_mapped_bytes(p, 0);
+    if (mem_get(p->mem, p->start_stack, &r) && (r.flags & MEM_STACK))
+        n -= procmaps_stack_low("/proc/thread-self", r.start, r.end) - r.start;
+    return n;
+}
+
+void linux_mm_fit_stack(struct linux_process *p)
+{
+    const struct linux_rlimit *lim = &p->rlimit[RLIMIT_STACK], *as = &p->rlimit[RLIMIT_AS];
+    struct mem_region r, below;
+    pthread_mutex_lock(&p->mm_lock);
+    if (!mem_get(p->mem, p->start_stack, &r) || !(r.flags & MEM_STACK))
+        goto out;
+    uint64_t low = procmaps_stack_low("/proc/thread-self", r.start, r.end), want = p->stack_limit, used = mm_used_bytes(p);
+    if (lim->set)
+        want = lim->cur > LINUX_STACK_UNLIMITED ? LINUX_STACK_UNLIMITED : ALIGN_UP(lim->cur, GUEST_PAGE_SIZE);
+    if (as->set && as->cur != RLIM_INFINITY) {
+        uint64_t most = r.end - low + (as->cur > used ? ALIGN_DOWN(as->cur - used, GUEST_PAGE_SIZE) : 0);
+        want = want < most ? want : most;
+    }
+    uint64_t start = r.end - want;
+    if (start > low) /* what is in use stays */
+        start = low;
+    if (start > r.start) {
+        if (mm_unmap(p, r.start, start))
+            goto out;
+    } else if (start < r.start) {
+        uint64_t bottom = start - STACK_GUARD;
+        while (mem_find(p->mem, bottom, &below) && below.start < r.start)
+            bottom = below.end;
+        if (bottom != start - STACK_GUARD && start < bottom + STACK_GUARD)
+            start = bottom + STACK_GUARD;
+        if (start < r.start && host_map_free(start, r.start - start, (int)r.prot, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0) >= 0 &&
+            mem_set(p->mem, start, r.start, r.prot, r.flags) != BTV_OK)
+            munmap(mem_host(start), r.start - start);
+    }
+out:
+    pthread_mutex_unlock(&p->mm_lock);
 }
 
 /* -- System V shared memory -------------------------------------------------------------------------------- */
@@ -550,6 +627,7 @@ int64_t linux_sys_shmat(struct linux_thread *t, const uint64_t a[6])
         r = -ENOMEM;
         goto out;
     }
+    mm_mark(at, at + len, prot, false);
     if (code)
         engine_invalidate(p->engine, at, at + len);
     *entry = (struct linux_shm_attach){p->shm, at, at + len};

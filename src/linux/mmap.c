@@ -33,6 +33,8 @@ static int64_t protect_locked(struct linux_process *p, uint64_t start, uint64_t 
         return -EPERM;
     struct mem_region before;
     bool all, code = mm_has_code(p, start, stop);
+    if (!mm_may_protect(p, start, stop, prot))
+        return -ENOMEM;
     if ((prot & MEM_W) && mm_has_shared(p, start, stop))
         engine_share(p->engine);
     if (start < stop) {
@@ -50,6 +52,7 @@ static int64_t protect_locked(struct linux_process *p, uint64_t start, uint64_t 
         }
         if (!code && mem_protect(p->mem, start, stop, prot, &all) != BTV_OK)
             return -ENOMEM;
+        mm_mark(start, stop, prot, code);
     }
     return stop < end ? -ENOMEM : 0;
 }
@@ -246,7 +249,9 @@ int64_t linux_sys_madvise(struct linux_thread *t, const uint64_t a[6])
     bool holes = false;
     for (uint64_t at = start; mm_next_piece(p, at, end, &from, &to); at = to) {
         holes = holes || from != at;
-        r = linux_host_syscall(SYS_madvise, from, to - from, a[2], 0, 0, 0);
+        /* whether a page is dumped is for the guest's dumps alone; the host's flag means something else (mm_mark) */
+        bool dump = advice == MADV_DONTDUMP || advice == MADV_DODUMP;
+        r = dump ? 0 : linux_host_syscall(SYS_madvise, from, to - from, a[2], 0, 0, 0);
         TRACE(mem, "advise 0x%llx-0x%llx: %d", (unsigned long long)from, (unsigned long long)to, advice);
         if (changes_bytes(advice) && mm_has_code(p, from, to))
             engine_invalidate(p->engine, from, to);

@@ -169,18 +169,17 @@ static int resolve(struct walk *w, bool follow, char *out)
     return finish(w, slash && w->at[0] ? "/" : "", out);
 }
 
-int linux_path(struct linux_thread *t, int dirfd, const char *guest, bool follow, char *out)
+static int walk_path(const struct linux_process *p, const char *root, int dirfd, const char *guest, bool follow, char *out)
 {
-    const struct linux_process *p = t->proc;
     size_t n = strlen(guest);
     if (n >= PATH_MAX)
         return -ENAMETOOLONG;
     memcpy(out, guest, n + 1);
-    if (!p->opt.root || !n)
+    if (!root || !n)
         return 0;
 
     struct walk w;
-    w.root = p->opt.root;
+    w.root = root;
     w.at[0] = '\0';
     if (guest[0] != '/') {
         char self[40] = "/proc/thread-self/cwd";
@@ -198,4 +197,14 @@ int linux_path(struct linux_thread *t, int dirfd, const char *guest, bool follow
     }
     memcpy(w.rest, guest, n + 1);
     return resolve(&w, follow, out);
+}
+
+int linux_path(struct linux_thread *t, int dirfd, const char *guest, bool follow, char *out)
+{
+    return walk_path(t->proc, t->proc->opt.root, dirfd, guest, follow, out);
+}
+
+int linux_path_resolve(struct linux_thread *t, int dirfd, const char *guest, char *out)
+{
+    return walk_path(t->proc, t->proc->opt.root ? t->proc->opt.root : "", dirfd, guest, true, out);
 }

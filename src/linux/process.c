@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/chaos.h"
@@ -65,6 +66,14 @@ int linux_private_fd(int fd)
     return high;
 }
 
+unsigned linux_private_fds(int *out, unsigned max)
+{
+    unsigned n = nprivate < max ? nprivate : max;
+    for (unsigned i = 0; i < n; i++)
+        out[i] = private_fds[i];
+    return n;
+}
+
 bool linux_is_private_fd(int fd)
 {
     for (unsigned i = 0; i < nprivate; i++)
@@ -72,6 +81,8 @@ bool linux_is_private_fd(int fd)
             return true;
     return false;
 }
+
+_Static_assert(PRIVATE_FDS == PROC_PRIVATE_MAX, "others read the whole array");
 
 /* -- process ----------------------------------------------------------------------------------------------- */
 
@@ -107,6 +118,7 @@ static enum btv_status process_new(const struct linux_options *opt, const struct
     chaos_alloc_set(opt->engine.alloc, opt->engine.alloc_at);
     chaos_io_set(opt->engine.io, opt->engine.seed);
     struct linux_process *p = chaos_alloc_fails(CHAOS_NEEDED) ? NULL : calloc(1, sizeof *p);
+    struct stat self;
     if (!p)
         return err_set(err, BTV_NOMEM, "process: out of memory");
     p->opt = *opt;
@@ -123,6 +135,11 @@ static enum btv_status process_new(const struct linux_options *opt, const struct
     p->self_fd = linux_private_fd(opt->self_fd ? opt->self_fd : open("/proc/self/exe", O_PATH | O_CLOEXEC));
     if (opt->self_fd)
         fcntl(p->self_fd, F_SETFD, FD_CLOEXEC);
+    p->private_fds = private_fds;
+    if (p->self_fd >= 0 && !fstat(p->self_fd, &self)) {
+        p->self_dev = self.st_dev;
+        p->self_ino = self.st_ino;
+    }
     if (opt->strace)
         p->opt.strace_fd = output_fd(opt->strace_fd);
     start_trace(&p->opt.trace);

@@ -359,8 +359,11 @@ static bool follows(const struct sys_arg *arg, const uint64_t a[6])
     }
 }
 
-/* A passed call under -L ROOT: its paths are translated; no call has more than two. */
-static __attribute__((noinline)) int64_t pass_rooted(struct linux_thread *t, const struct sys_row *row, const uint64_t a[6])
+/*
+ * A passed call with paths, of which none has more than two.  Under -L ROOT they are translated; what a guest must not find in
+ * /proc does not exist.
+ */
+static __attribute__((noinline)) int64_t pass_paths(struct linux_thread *t, const struct sys_row *row, const uint64_t a[6])
 {
     char path[2][PATH_MAX];
     unsigned used = 0;
@@ -374,6 +377,9 @@ static __attribute__((noinline)) int64_t pass_rooted(struct linux_thread *t, con
         int64_t ret = fs_path(t, dirfd, a[i], follows(arg, a), path[used], &b[i]);
         if (ret < 0)
             return ret;
+        bool known = b[i] == (uint64_t)(uintptr_t)path[used];
+        if (known && !t->proc->opt.show_emulator && proc_may_hide(path[used]) && proc_find(t, dirfd, path[used]).file == PROC_PRIVATE)
+            return -ENOENT;
         used++;
     }
     return pass(t, row, b);
@@ -433,8 +439,8 @@ static int64_t call(struct linux_thread *t, const struct sys_row *row, const uin
         ret = row->fn(t, a);
     else if (has_vector(row))
         ret = pass_vectors(t, row, a);
-    else if (t->proc->opt.root && has_path(row))
-        ret = pass_rooted(t, row, a);
+    else if (has_path(row))
+        ret = pass_paths(t, row, a);
     else
         ret = pass(t, row, a);
     return interrupted(t, row, a, ret);

@@ -9,6 +9,7 @@
 #define BTV_LINUX_SYS_H
 
 #include "linux/linux.h"
+#include "linux/proc.h"
 
 struct msghdr;
 
@@ -113,31 +114,5 @@ int64_t fs_path(struct linux_thread *t, int dirfd, uint64_t addr, bool follow, c
 /* -- net.c ------------------------------------------------------------------------------------------------- */
 /* The struct msghdr at addr, copied to *m: its pointers, and when it is to be sent the descriptors with it.  0 or -errno. */
 int64_t net_check_message(const struct linux_process *p, uint64_t addr, struct msghdr *m, bool sent);
-
-/* -- proc.c ------------------------------------------------------------------------------------------------ */
-/* A file of /proc that the host's kernel would answer wrongly, because it would speak of btv. */
-enum proc_file {
-    PROC_NONE, /* any other file */
-    PROC_PRIVATE, /* a descriptor of btv's own: does not exist */
-    PROC_EXE, PROC_MAPS, PROC_SMAPS, PROC_AUXV, PROC_CMDLINE, PROC_ENVIRON, PROC_STAT, PROC_STATUS, PROC_CPUINFO,
-};
-struct proc_where {
-    enum proc_file file;
-    pid_t tid; /* whose: of .../task/TID/..., else 0 for the process */
-    pid_t pid; /* PROC_EXE of another process that btv runs, else 0 */
-};
-/* `path` is the host's, dirfd the guest's. */
-struct proc_where proc_find(struct linux_thread *t, int dirfd, const char *path);
-/* Opens the guest's version of it: a descriptor or -errno. */
-int64_t proc_open(struct linux_thread *t, struct proc_where where, int oflags);
-/* The program of another process that btv runs, as a host path of at most PATH_MAX bytes.  False: it ended. */
-bool proc_other_exe(pid_t pid, char *host);
-/* Tells the host's kernel where the guest's code, arguments and environment are, so that others see them in /proc/PID.
- * To be called once the program is loaded. */
-void proc_publish(struct linux_process *p);
-/* Is it a directory of this process's descriptors or threads? */
-bool proc_is_filtered(int fd);
-/* Takes entries out of the result of getdents64 (n bytes at buf): btv's own descriptors and threads.  The bytes that remain. */
-int64_t proc_filter_entries(struct linux_thread *t, int fd, unsigned char *buf, int64_t n);
 
 #endif
