@@ -433,7 +433,7 @@ bool cache_stale(struct engine *e, const struct block *b)
         uint64_t len = b->range[i].end - b->range[i].start;
         if (!mem_check(e->mem, b->range[i].start, len, MEM_X))
             return true;
-        if (memcmp(copy, mem_host(b->range[i].start), len))
+        if (run_differs(copy, b->range[i].start, len))
             return true;
         copy += len;
     }

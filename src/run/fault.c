@@ -3,17 +3,52 @@
  *
  * In emitted code the pins are in the signal context and everything else is in struct cpu; the block's marks give the guest
  * pc.  In the interpreter nothing but slot pc matters (guest.h, step), so the handler lets the thread resume in
- * land(), which jumps back into engine_run.  This is the only file with a longjmp.
+ * land(), which jumps back into engine_run.  Where the engine itself reads guest memory, which other threads may take away meanwhile, a
+ * fault ends the reading: run_guarded, run_differs.  This is the only file with a longjmp.
  */
 #include <string.h>
 
 #include "run/run.h"
 
 static _Thread_local struct engine_thread *landing_thread;
+static _Thread_local sigjmp_buf *volatile guard; /* of the reading in progress */
 
 __attribute__((noreturn, force_align_arg_pointer)) static void land(void)
 {
     siglongjmp(landing_thread->landing, 1);
+}
+
+__attribute__((noreturn, force_align_arg_pointer)) static void leave_guard(void)
+{
+    siglongjmp(*guard, 1);
+}
+
+enum btv_status run_guarded(enum btv_status (*read)(void *ctx), void *ctx)
+{
+    sigjmp_buf here;
+    volatile enum btv_status st = BTV_HOST;
+    if (!sigsetjmp(here, 0)) {
+        guard = &here;
+        st = read(ctx);
+    }
+    guard = NULL;
+    return st;
+}
+
+struct comparison {
+    const void *copy;
+    uint64_t gva, len;
+};
+
+static enum btv_status compare(void *ctx)
+{
+    const struct comparison *c = ctx;
+    return memcmp(c->copy, mem_host(c->gva), c->len) ? BTV_MISMATCH : BTV_OK;
+}
+
+bool run_differs(const void *copy, uint64_t gva, uint64_t len)
+{
+    return run_guarded(compare, &(struct comparison){copy, gva, len}) != BTV_OK;
 }
 
 static struct cpu_trap trap_of(int sig, const siginfo_t *info)
@@ -56,6 +91,11 @@ bool engine_host_fault(struct engine_thread *t, int sig, const siginfo_t *info, 
         TRACE(fault, "signal %d at address 0x%llx: guest pc 0x%llx in the block 0x%llx", sig, (unsigned long long)addr,
               (unsigned long long)t->cpu.exit_value, (unsigned long long)b->pc);
         e->host->context_set_pc(uc, (uint64_t)(uintptr_t)(e->code + e->stubs.fault));
+        return true;
+    }
+    if (guard) {
+        TRACE(fault, "signal %d at address 0x%llx: guest memory went away while it was read", sig, (unsigned long long)addr);
+        e->host->context_set_pc(uc, (uint64_t)(uintptr_t)leave_guard);
         return true;
     }
     if (t->interpreting) {

@@ -196,6 +196,12 @@ bool chaos_interprets(struct engine_thread *t);
 /* The option that repeats what is switched on. */
 void chaos_describe(const struct engine *e, struct str *s);
 
+/* -- fault.c -- */
+/* Calls read, which may touch guest memory and the thread's scratch arena but take no lock; BTV_HOST if that memory is not there. */
+enum btv_status run_guarded(enum btv_status (*read)(void *ctx), void *ctx);
+/* Does guest memory hold something else than the copy, or nothing? */
+bool run_differs(const void *copy, uint64_t gva, uint64_t len);
+
 /* -- check.c -- */
 bool run_checked(struct engine_thread *t, struct block *b, enum host_exit *kind);
 /* After the fault of a guest access in the interpreter.  True: that was the trial of run_checked, go on without it. */

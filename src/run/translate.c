@@ -33,6 +33,18 @@ const uint8_t *fetch_code(void *thread, uint64_t pc, size_t *avail)
     return mem_host(pc);
 }
 
+struct lifting {
+    const struct guest_isa *guest;
+    struct guest_lift *g;
+    struct ir_func *f;
+};
+
+static enum btv_status lift(void *ctx)
+{
+    const struct lifting *l = ctx;
+    return l->guest->lift(l->g, l->f);
+}
+
 static enum btv_status make(struct engine_thread *t, uint64_t pc, unsigned max_insns, struct guest_lift *g, struct host_code *code)
 {
     struct engine *e = t->engine;
@@ -42,7 +54,7 @@ static enum btv_status make(struct engine_thread *t, uint64_t pc, unsigned max_i
     if (!f)
         return BTV_NOMEM;
     f->pc = pc;
-    enum btv_status st = e->guest->lift(g, f);
+    enum btv_status st = run_guarded(lift, &(struct lifting){e->guest, g, f});
     if (st != BTV_OK || !arena_ok(&t->scratch))
         return BTV_NOMEM;
 #ifndef NDEBUG
