@@ -136,6 +136,19 @@ static ir_val to(struct lift *c, enum ir_op op, enum ir_type t, ir_val a)
     return ir_make(c->f, op, t, a, 0, 0);
 }
 
+/* 32-bit results are kept extended, and compilers extend them again: the same value then, not another. */
+static ir_val sext(struct lift *c, ir_val a)
+{
+    for (unsigned k = 0; k < ARRAY_LEN(c->sext); k++)
+        if (c->sext[k].narrow == a && a)
+            return c->sext[k].wide;
+    ir_val v = to(c, IR_OP_SEXT, IR_I64, a);
+    unsigned k = c->nsext++ % ARRAY_LEN(c->sext);
+    c->sext[k].narrow = a;
+    c->sext[k].wide = v;
+    return v;
+}
+
 /* Floating-point ops of type t with the rounding mode of field r; ops without a mode have rm = 0 in their rows. */
 static ir_val fp_op(struct lift *c, enum ir_op op, enum ir_type t, ir_val a, ir_val b, ir_val d)
 {
@@ -278,7 +291,7 @@ static ir_val atomic(struct lift *c, enum ir_op op, enum ir_type t, ir_val addr,
 #define LEU(a, b)              W2(same, IR_OP_LEU, a, b)
 #define select(c, op, a, b, d) ir_make((c)->f, op, ir_typeof((c)->f, b), a, b, d)
 #define SELECT(a, b, d)        W3(select, IR_OP_SELECT, a, b, d)
-#define SEXT(a)                to(c, IR_OP_SEXT, IR_I64, (a))
+#define SEXT(a)                sext(c, (a))
 #define ZEXT(a)                to(c, IR_OP_ZEXT, IR_I64, (a))
 #define TRUNC(T, a)            to(c, IR_OP_TRUNC, IR_##T, (a))
 

@@ -70,6 +70,10 @@ struct lift {
     unsigned exits;        /* side exits so far */
     bool ended;            /* the block has its terminator */
     ir_val slot[RV_SLOTS]; /* current value of each slot, 0: not read yet */
+    struct {
+        ir_val narrow, wide;
+    } sext[8];             /* sign extensions made lately, */
+    unsigned nsext;        /* so many in all */
 };
 
 ir_val lift_get(struct lift *c, unsigned slot);
