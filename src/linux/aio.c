@@ -106,9 +106,11 @@ static uint64_t good_requests(const struct linux_process *p, uint64_t list, uint
     for (uint64_t i = 0; i < n; i++) {
         uint64_t k = i % SUBMIT_CHUNK, rest = n - i < SUBMIT_CHUNK ? n - i : SUBMIT_CHUNK;
         if (k == 0 && !linux_copy_in(addr, list + i * sizeof addr[0], rest * sizeof addr[0])) {
-            for (rest = 0; linux_copy_in(&addr[rest], list + (i + rest) * sizeof addr[0], sizeof addr[0]); rest++)
-                continue;
-            addr[rest] = 0; /* EFAULT there */
+            uint64_t readable = 0; /* all may be by now: another thread maps memory */
+            while (readable < rest && linux_copy_in(&addr[readable], list + (i + readable) * sizeof addr[0], sizeof addr[0]))
+                readable++;
+            if (readable < rest)
+                addr[readable] = 0; /* EFAULT there */
         }
         *ret = check_request(p, addr[k]);
         if (*ret < 0)
@@ -122,6 +124,9 @@ int64_t linux_sys_io_submit(struct linux_thread *t, const uint64_t a[6])
     int64_t n = (int64_t)a[1], ret;
     if (n <= 0 || n > INT32_MAX)
         return sys_host(SYS_io_submit, (const uint64_t[6]){a[0], n < 0 ? a[1] : 0}); /* judges context and count */
+    ret = sys_host(SYS_io_submit, (const uint64_t[6]){a[0], 0}); /* the context comes before the requests */
+    if (ret < 0)
+        return ret;
     uint64_t good = good_requests(t->proc, a[2], (uint64_t)n, &ret);
     return good ? sys_host(SYS_io_submit, (const uint64_t[6]){a[0], good, a[2]}) : ret;
 }

@@ -190,7 +190,7 @@ int64_t linux_sys_keyctl(struct linux_thread *t, const uint64_t a[6])
     if ((unsigned)a[0] >= ARRAY_LEN(pointers))
         return -EOPNOTSUPP;
     for (unsigned i = 1; i < 5; i++)
-        if (pointers[a[0]] >> i & 1)
+        if (pointers[(unsigned)a[0]] >> i & 1)
             b[i] = sys_pointer(t->proc, a[i], 1);
     return sys_host(SYS_keyctl, b);
 }

@@ -6,6 +6,7 @@
  *   sys_hostile fuzz [KEY=N...]       seconds, seed, child (this one only), from, to (these calls of it only), host=ADDR,...
  *   sys_hostile compare [KEY=N...]    one line for each call made in a process of its own: its arguments and its errno, which are
  *                                     to be the same natively (hostile.sh compares them); cases, seed, row=NAME
+ *   sys_hostile idle                  sleeps, for hostile.sh to look at the translator's mappings
  *
  * All of it runs as the first process of its own user, pid, mount, network and ipc namespaces, with a fresh tmpfs as its root.
  * Call i of child c depends on (seed, c, i) alone, so that a child that fails can be run again and its calls left out one by one.
@@ -915,5 +916,7 @@ int main(int argc, char **argv)
             return 2;
         }
     }
+    if (argc > 1 && !strcmp(argv[1], "idle"))
+        return (int)sleep(10);
     return in_namespaces(argc > 1 && !strcmp(argv[1], "compare") ? compare : fuzz);
 }

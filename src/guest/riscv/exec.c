@@ -41,11 +41,12 @@ struct f64 {
  * Guest accesses of any alignment, each one instruction of the host: an aligned one must not tear, and a store whose second page
  * faults must not leave half of itself behind (memcpy may move the bytes in pieces).  Volatile keeps loads nobody uses.
  */
+#define GUEST_ACCESS __attribute__((no_sanitize("null"))) /* address 0 is the guest's to fault on */
 #define ANY_SIZE(_) _(1, 8) _(2, 16) _(4, 32) _(8, 64)
 #define ANY_TYPE(bytes, bits) typedef volatile uint##bits##_t any_u##bits __attribute__((aligned(1), may_alias));
 ANY_SIZE(ANY_TYPE)
 
-static inline uint64_t direct_load(uint64_t addr, unsigned bytes)
+static inline GUEST_ACCESS uint64_t direct_load(uint64_t addr, unsigned bytes)
 {
     uint64_t v = 0;
     __asm__ volatile("" ::: "memory");
@@ -57,7 +58,7 @@ static inline uint64_t direct_load(uint64_t addr, unsigned bytes)
     return v;
 }
 
-static inline void direct_store(uint64_t addr, unsigned bytes, uint64_t v)
+static inline GUEST_ACCESS void direct_store(uint64_t addr, unsigned bytes, uint64_t v)
 {
     __asm__ volatile("" ::: "memory");
     switch (bytes) {
@@ -68,7 +69,7 @@ static inline void direct_store(uint64_t addr, unsigned bytes, uint64_t v)
 }
 
 /* addr is aligned. */
-static inline uint64_t direct_cas(uint64_t addr, unsigned bytes, uint64_t expect, uint64_t v)
+static inline GUEST_ACCESS uint64_t direct_cas(uint64_t addr, unsigned bytes, uint64_t expect, uint64_t v)
 {
     if (bytes == 4) {
         uint32_t old = (uint32_t)expect;
