@@ -605,7 +605,11 @@ static int reap(pid_t pid, uint64_t ms)
     uint64_t end = now_ms() + ms, pause_us = 100;
     int status, result = -1;
     for (;;) {
-        pid_t got = waitpid(-1, &status, WNOHANG | __WALL);
+        pid_t got = waitpid(-1, &status, WNOHANG | WUNTRACED | __WALL);
+        if (got > 0 && WIFSTOPPED(status)) { /* it had itself stopped */
+            kill(got, SIGCONT);
+            continue;
+        }
         if (got == pid) {
             result = status;
             break;
@@ -642,7 +646,7 @@ static const char *judge(int status)
     if (WIFEXITED(status) && WEXITSTATUS(status) == STATUS_SANITIZER && !is(r, "exit") && !is(r, "exit_group"))
         return "a sanitizer ended it";
     if (WIFSIGNALED(status) && (WTERMSIG(status) == SIGABRT || WTERMSIG(status) == SIGILL || WTERMSIG(status) == SIGTRAP) && strstr(r->signature, "sig") == NULL &&
-        !is(r, "rt_sigreturn") && !is(r, "prctl"))
+        !is(r, "rt_sigreturn") && !is(r, "prctl") && !makes_child(r)) /* the signal may be that of a child */
         return "a signal of the translator's ended it";
     return NULL;
 }
