@@ -119,7 +119,7 @@ static void seed_call(uint64_t child, uint64_t call)
 
 /* -- the pool: memory and descriptors of every kind -------------------------------------------------------- */
 
-#define POOL UINT64_C(0x200000000000)
+#define POOL UINT64_C(0x700000000000) /* above what the allocators of sanitizers take */
 #define PAGE UINT64_C(4096)
 enum { RW = 0, RO = 5, NONE = 6, RW2 = 7, PAST_END = 9, GROWS = 12, PLAY = 16, POOL_PAGES = 32 };
 enum { FD_FIRST = 10, FD_ZOO = 34, FD_FIXED = 60 };
