@@ -3,7 +3,7 @@
 # source package in a chroot, and prints how many of its own tests passed, failed and were skipped.
 #
 #   MODE     native (amd64 root) | btv (riscv64 root, btv-run as its binfmt_misc interpreter) | qemu (the same, qemu-riscv64-static)
-#   PACKAGE  a row of the table `recipe` below: libuv1 gawk zsh coreutils
+#   PACKAGE  a row of the table `recipe` below: libuv1 gawk zsh coreutils libsigsegv
 #   -e       the interpreter, static (default $BUILD/src/cli/btv-run, $BUILD defaulting to build; or qemu-riscv64-static)
 #   -f       environment of the interpreter, for example BTV_OPTIONS=--tier=interp
 #   -j       parallel jobs (default 2)
@@ -64,17 +64,28 @@ test_zsh() {
     HOME=$PWD/obj/testhome make -k -C obj/Test check ${1:+TESTNUM="$*"}
 }
 count_zsh() {
-    sed -nE 's|^([^ ]*/)?([A-Z][0-9]+[a-z0-9]*\.ztst): all tests successful.*|PASS \2|p; s|^([^ ]*/)?([A-Z][0-9]+[a-z0-9]*\.ztst): test skipped.*|SKIP \2|p
-        s|^([^ ]*/)?([A-Z][0-9]+[a-z0-9]*\.ztst): test failed.*|FAIL \2|p' ../log.test
+    sed -nE 's|^([^ ]*/)?([A-Z][0-9]+[a-z0-9_-]*\.ztst): all tests successful.*|PASS \2|p; s|^([^ ]*/)?([A-Z][0-9]+[a-z0-9_-]*\.ztst): skipped.*|SKIP \2|p
+        s|^([^ ]*/)?([A-Z][0-9]+[a-z0-9_-]*\.ztst): test failed.*|FAIL \2|p' ../log.test
+}
+# automake's parallel test harness leaves one .trs file for each test
+count_automake() {
+    local f name
+    find . -name '*.trs' | while read -r f; do
+        name=${f#./}
+        echo "$(sed -n 's/^:test-result: \([A-Z]*\).*/\1/p' "$f" | head -n 1) ${name%.trs}"
+    done
+}
+test_libsigsegv() {
+    make -k check ${1:+TESTS="$*"}
+}
+count_libsigsegv() {
+    count_automake
 }
 test_coreutils() {
     make -k -j"$JOBS" check VERBOSE=no RUN_EXPENSIVE_TESTS=no ${1:+TESTS="$*"} ${1:+SUBDIRS=.}
 }
 count_coreutils() {
-    find . -name '*.trs' | while read -r f; do
-        name=${f#./}
-        echo "$(sed -n 's/^:test-result: \([A-Z]*\).*/\1/p' "$f" | head -n 1) ${name%.trs}"
-    done
+    count_automake
 }
 
 # -- in the chroot: build-package.sh --step STEP PACKAGE [TEST...] ------------------------------------------------------------------------
@@ -160,6 +171,7 @@ mkdir -p "$root/build"
 for l in automake:automake-1.17 aclocal:aclocal-1.17 yacc:bison.yacc c++:g++ which:which.debianutils pager:more; do
     [ -e "$root/usr/bin/${l%%:*}" ] || ln -s "${l#*:}" "$root/usr/bin/${l%%:*}"
 done
+[ -e "$root/etc/dpkg/origins/default" ] || ln -s debian "$root/etc/dpkg/origins/default"
 grep -q ^builder: "$root/etc/passwd" || echo builder:x:1000:1000::/build:/bin/bash >>"$root/etc/passwd"
 grep -q ^builder: "$root/etc/group" || echo builder:x:1000: >>"$root/etc/group"
 [ -s "$root/etc/hosts" ] || printf '127.0.0.1 localhost\n::1 localhost\n' >"$root/etc/hosts"
@@ -188,7 +200,7 @@ unpack() {
 # in_chroot STEP [TEST...]: the user namespace's ids are this machine's, which only the parent can write
 in_chroot() {
     local pid child status
-    cp "$0" "$work/.script"
+    rm -f "$work/.script" && cp "$0" "$work/.script"  # an earlier step may still read the old one
     [ "$mode" = native ] || { rm -f "$work/.interpreter"; cp "$emu" "$work/.interpreter"; }
     rm -f "$work/.go" "$work/.pid" && mkfifo "$work/.go" "$work/.pid"
     # shellcheck disable=SC2016  # for the inner shell
