@@ -183,7 +183,7 @@ bool mm_next_piece(struct linux_process *p, uint64_t at, uint64_t limit, uint64_
 }
 
 /* Has a region of [start, end) one of these flags or protections? */
-static bool has(struct linux_process *p, uint64_t start, uint64_t end, uint32_t flags, uint32_t prot)
+static bool has(const struct linux_process *p, uint64_t start, uint64_t end, uint32_t flags, uint32_t prot)
 {
     struct mem_region r;
     for (uint64_t at = start; at < end && mem_find(p->mem, at, &r) && r.start < end; at = r.end)
@@ -192,7 +192,7 @@ static bool has(struct linux_process *p, uint64_t start, uint64_t end, uint32_t 
     return false;
 }
 
-bool mm_has_host(struct linux_process *p, uint64_t start, uint64_t end)
+bool mm_has_host(const struct linux_process *p, uint64_t start, uint64_t end)
 {
     return has(p, start, end, MEM_HOST, 0);
 }

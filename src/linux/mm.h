@@ -9,7 +9,7 @@
 /* The largest piece [*start, *end) of [at, end) without btv's own memory; false when there is none. */
 bool mm_next_piece(struct linux_process *p, uint64_t at, uint64_t limit, uint64_t *start, uint64_t *end);
 /* Does btv's own memory, or anything, lie in [start, end)? */
-bool mm_has_host(struct linux_process *p, uint64_t start, uint64_t end);
+bool mm_has_host(const struct linux_process *p, uint64_t start, uint64_t end);
 bool mm_has_any(struct linux_process *p, uint64_t start, uint64_t end);
 /* Is guest code in [start, end)? */
 bool mm_has_code(struct linux_process *p, uint64_t start, uint64_t end);

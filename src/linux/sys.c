@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "linux/hostcall.h"
+#include "linux/mm.h"
 #include "linux/secfilter.h"
 #include "linux/sig.h"
 
@@ -147,7 +148,8 @@ bool sys_inside(const struct linux_process *p, uint64_t addr, uint64_t len)
     uint64_t high = mem_high(p->mem);
     if (addr < mem_low(p->mem) || addr >= high || len > high - addr)
         return false;
-    return addr + len <= p->host_start || addr >= p->host_end;
+    /* between the first and the last of btv's own mappings there may be some of the guest's, with the address sanitizer for one */
+    return addr + len <= p->host_start || addr >= p->host_end || !mm_has_host(p, addr, addr + (len ? len : 1));
 }
 
 uint64_t sys_pointer(const struct linux_process *p, uint64_t addr, uint64_t len)
