@@ -116,6 +116,7 @@ if [ "${1:-}" = --inside ]; then
     mount --make-rprivate / && mount --rbind /dev "$root/dev" && mount -t proc proc "$root/proc" && mount --rbind /sys "$root/sys" &&
         mount --bind "$work" "$root/build" && mount --bind "$work/tmp" "$root/tmp" || exit 99
     ip link set lo up || exit 99
+    echo 1000 >/proc/self/oom_score_adj # a test that eats all memory shall die first
     if [ "$mode" != native ]; then
         # ELF, 64-bit, little-endian, executable or shared, machine 243
         mount -t binfmt_misc none /proc/sys/fs/binfmt_misc &&
@@ -123,8 +124,10 @@ if [ "${1:-}" = --inside ]; then
                 >/proc/sys/fs/binfmt_misc/register || exit 98
     fi
     # shellcheck disable=SC2086  # ENVIRONMENT is words
-    exec env -i PATH=/usr/bin:/bin:/usr/sbin:/sbin HOME=/build TMPDIR=/tmp LC_ALL=C LANG=C SHELL=/bin/bash USER=builder LOGNAME=builder \
+    # this shell stays as the namespace's first process: a change of user would take the signal away by which it dies with the script
+    env -i PATH=/usr/bin:/bin:/usr/sbin:/sbin HOME=/build TMPDIR=/tmp LC_ALL=C LANG=C SHELL=/bin/bash USER=builder LOGNAME=builder \
         JOBS="$JOBS" $ENVIRONMENT chroot --userspec=1000:1000 --groups= "$root" /bin/bash /build/.script --step "$@"
+    exit
 fi
 
 # -- outside --------------------------------------------------------------------------------------------------------------------------------
@@ -155,7 +158,7 @@ qemu) arch=riscv64 emu=${emu:-$(command -v qemu-riscv64-static)} ;;
 *) exit 2 ;;
 esac
 [ "$mode" = native ] || [ -x "$emu" ] || refuse "no interpreter '$emu'"
-for tool in ip dpkg-source unshare setsid; do
+for tool in ip dpkg-source unshare setsid setpriv; do
     command -v "$tool" >/dev/null || refuse "needs $tool"
 done
 [ "$(id -u)" = 0 ] || refuse "needs root for a second user in the user namespace"
@@ -204,7 +207,8 @@ in_chroot() {
     [ "$mode" = native ] || { rm -f "$work/.interpreter"; cp "$emu" "$work/.interpreter"; }
     rm -f "$work/.go" "$work/.pid" && mkfifo "$work/.go" "$work/.pid"
     # shellcheck disable=SC2016  # for the inner shell
-    <"${input:-/dev/null}" setsid -w unshare -U --keep-caps bash -c 'echo $$ >"$1/.pid"; read -r _ <"$1/.go"; shift; exec unshare -m -p -f -n -i --kill-child=KILL "$@"' - \
+    <"${input:-/dev/null}" setsid -w unshare -U --keep-caps bash -c 'echo $$ >"$1/.pid"; read -r _ <"$1/.go"; shift
+        exec setpriv --pdeathsig=KILL unshare -m -p -f -n -i --kill-child=KILL "$@"' - \
         "$work" "$(readlink -f "$0")" --inside "$mode" "$root" "$work" "$1" "$package" "${@:2}" >"$work/log.$1" 2>&1 &
     pid=$!
     read -r child <"$work/.pid"
