@@ -25,7 +25,8 @@ ip iproute2
 dpkg-source dpkg-dev
 xz xz-utils'
 all='qemu-riscv64 qemu-user
-qemu-riscv64-static qemu-user-static'
+qemu-riscv64-static qemu-user-static
+gdb-multiarch gdb-multiarch'
 
 missing() {
     while read -r what package; do

@@ -6,6 +6,7 @@
  *   mm.c             mmap family, brk                    path.c   -L ROOT look-up
  *   fs.c proc.c      files, /proc as the guest sees it   net.c time.c ipc.c misc.c
  *   signal.c         host signals <-> guest signals      frame of the ABI in abi/<isa>.c
+ *   coredump.c       core files of guests
  *   thread.c         clone, fork, vfork, exit, futex glue
  *   abi/<isa>.c      everything that depends on the guest's instruction set: struct layouts, signal frame, vDSO, auxv
  *
@@ -27,6 +28,7 @@
 #include "run/engine.h"
 
 #define LINUX_NSIG 64
+#define LINUX_CORE_REGS_MAX 512
 #define LINUX_ERESTARTSYS 512          /* internal: restart if SA_RESTART, else EINTR */
 #define LINUX_ERESTARTNOHAND 514       /* internal: restart if no handler ran, else EINTR */
 #define LINUX_ERESTART_RESTARTBLOCK 516 /* internal: restart_syscall(2) continues it, EINTR if a handler ran */
@@ -83,7 +85,10 @@ struct linux_abi {
     bool (*syscall)(struct linux_thread *t, uint64_t nr, const uint64_t a[6], int64_t *ret);
     /* Behind the instruction that only the vDSO may use (struct guest_hostcall); NULL: there is none. */
     guest_helper_fn *hostcall;
-    /* elf core notes, ptrace layouts: later */
+    /* Core files: pr_reg and the NT_PRFPREG note, of at most LINUX_CORE_REGS_MAX bytes each.  NULL: no core files. */
+    unsigned core_regs_bytes, core_fpregs_bytes;
+    void (*core_regs)(const struct cpu *cpu, void *out);
+    void (*core_fpregs)(const struct cpu *cpu, void *out);
 };
 extern const struct linux_abi linux_abi_riscv64;
 const struct linux_abi *linux_abi_for(const struct guest_isa *g);
@@ -150,6 +155,7 @@ struct linux_process {
     struct linux_sigaction action[LINUX_NSIG + 1];
     int exit_code;           /* exit_group */
     _Atomic bool exiting;
+    _Atomic bool dumping;    /* a thread writes a core file; the others rest: coredump.c */
     bool vfork_child;        /* this struct is the copy a vfork child works on */
 };
 

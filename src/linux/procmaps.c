@@ -412,6 +412,39 @@ bool procmaps_print_numa(const struct proc_view *v, struct str *s)
     return ok && !s->failed;
 }
 
+/* The guest's parts of one host mapping whose details are known now. */
+static void give(struct linux_process *p, const struct line *host, bool dirty, bool dont_dump, void (*fn)(void *ctx, const struct procmaps_region *r), void *ctx)
+{
+    struct line part;
+    for (uint64_t at = host->start; cut(p, host, at, &part); at = part.end) {
+        const struct procmaps_region r = {part.start, part.end, part.inode ? part.offset : 0, part.prot, part.flags, part.shared, dirty, dont_dump, part.name};
+        fn(ctx, &r);
+    }
+}
+
+bool procmaps_each(struct linux_process *p, void (*fn)(void *ctx, const struct procmaps_region *r), void *ctx)
+{
+    struct str h = STR_INIT;
+    struct line host, head;
+    bool ok = proc_read_host("/proc/thread-self/smaps", &h), dirty = false, known = false;
+    for (const char *text = str_get(&h), *next; ok && *text; text = next) {
+        next = text + strcspn(text, "\n");
+        next += *next == '\n';
+        if (parse_line(text, &head)) {
+            host = head;
+            known = true;
+            dirty = false;
+        } else if (known && (!strncmp(text, "Anonymous:", 10) || !strncmp(text, "Swap:", 5))) {
+            dirty = dirty || strtoull(strchr(text, ':') + 1, NULL, 10);
+        } else if (known && !strncmp(text, "VmFlags:", 8)) { /* the last line of each mapping */
+            const char *dd = strstr(text, " dd"), *io = strstr(text, " io");
+            give(p, &host, dirty, (dd && dd < next) || (io && io < next), fn, ctx);
+        }
+    }
+    str_free(&h);
+    return ok;
+}
+
 bool procmaps_name_at(const char *maps, uint64_t addr, char *name)
 {
     struct line l;

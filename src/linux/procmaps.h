@@ -23,6 +23,16 @@ bool procmaps_print_smaps(const struct proc_view *v, struct str *s);
 bool procmaps_print_rollup(const struct proc_view *v, struct str *s);
 bool procmaps_print_numa(const struct proc_view *v, struct str *s);
 
+/* A guest mapping, and what decides whether a core file gets its contents. */
+struct procmaps_region {
+    uint64_t start, end, offset; /* offset: of the file */
+    uint32_t prot, flags;        /* enum mem_prot, enum mem_flag */
+    bool shared, dirty, dont_dump; /* dirty: it has pages of its own; dont_dump: madvise(2) */
+    const char *name;
+};
+/* Each of them in order of address.  False: as above. */
+bool procmaps_each(struct linux_process *p, void (*fn)(void *ctx, const struct procmaps_region *r), void *ctx);
+
 /* The name in the line of a host's maps file that holds addr; name has PATH_MAX bytes. */
 bool procmaps_name_at(const char *maps, uint64_t addr, char *name);
 

@@ -1,5 +1,5 @@
 /*
- * The private state of a thread's signals, shared by signal.c and sigcalls.c only.
+ * The private state of a thread's signals, shared by signal.c, sigcalls.c and coredump.c only.
  */
 #ifndef BTV_LINUX_SIG_STATE_H
 #define BTV_LINUX_SIG_STATE_H
@@ -9,6 +9,9 @@
 /* Signals that stay unblocked on the host: a fault of translated code must reach the engine. */
 #define SYNC_SIGNALS \
     (LINUX_SIGBIT(SIGSEGV) | LINUX_SIGBIT(SIGBUS) | LINUX_SIGBIT(SIGILL) | LINUX_SIGBIT(SIGFPE) | LINUX_SIGBIT(SIGTRAP))
+/* Signals whose default action is a core file: btv writes it, so the host's default must not come first. */
+#define CORE_SIGNALS \
+    (SYNC_SIGNALS | LINUX_SIGBIT(SIGQUIT) | LINUX_SIGBIT(SIGABRT) | LINUX_SIGBIT(SIGSYS) | LINUX_SIGBIT(SIGXCPU) | LINUX_SIGBIT(SIGXFSZ))
 
 /* Allocated with the host's alternate stack behind it. Written by the host handler of the owning thread. */
 struct signal_state {
@@ -18,6 +21,7 @@ struct signal_state {
     uint64_t temp_mask;             /* guest's, while temp_active */
     bool temp_active;
     uint32_t taken, taken_before;   /* signals of the host handler; when the last wait began */
+    _Atomic bool parked;            /* rests while another thread writes a core file */
     bool in_exec;                   /* signals are for the next program */
     bool in_call, no_restart;       /* the registers are those of a call just made; it must not be restarted */
     uint64_t call_nr, call_arg0;    /* what the call overwrote */

@@ -24,6 +24,7 @@
 
 #include "base/chaos.h"
 #include "base/file.h"
+#include "linux/coredump.h"
 #include "linux/sig_state.h"
 #include "linux/sys.h"
 
@@ -166,17 +167,29 @@ static void host_action(int sig, uint64_t handler, uint64_t flags)
     linux_host_syscall(SYS_rt_sigaction, (uint64_t)sig, (uint64_t)(uintptr_t)&sa, 0, 8, 0, 0);
 }
 
-void linux_die_by_signal(int sig)
+static BTV_NORETURN void end_by_signal(int sig, uint64_t core_bytes)
 {
-    static const struct rlimit no_core; /* a dump of btv would not be one of the guest */
+    const struct rlimit core = {core_bytes, core_bytes};
     linux_signal_block_all();
-    setrlimit(RLIMIT_CORE, &no_core);
+    setrlimit(RLIMIT_CORE, &core);
     host_action(sig, (uint64_t)(uintptr_t)SIG_DFL, 0);
     linux_host_syscall(SYS_tgkill, (uint64_t)getpid(), (uint64_t)linux_host_syscall(SYS_gettid, 0, 0, 0, 0, 0, 0), (uint64_t)sig, 0, 0, 0);
     set_host_mask(~LINUX_SIGBIT(sig));
     /* the first process of a pid namespace survives signals */
     for (;;)
         linux_host_syscall(SYS_exit_group, (uint64_t)(128 + sig), 0, 0, 0, 0, 0);
+}
+
+void linux_die_by_signal(int sig)
+{
+    end_by_signal(sig, 0); /* a dump of btv would not be one of the guest */
+}
+
+/* The default action: death, with a core file for those that are due one. */
+static BTV_NORETURN void die(struct linux_thread *t, const siginfo_t *info)
+{
+    bool dumped = (LINUX_SIGBIT(info->si_signo) & CORE_SIGNALS) && linux_core_dump(t, info);
+    end_by_signal(info->si_signo, dumped ? GUEST_PAGE_SIZE : 0);
 }
 
 /* A fault of btv itself. */
@@ -248,11 +261,18 @@ static void host_handler(int sig, siginfo_t *info, void *context)
     errno = saved_errno;
 }
 
+/* Is btv to get the signal on the host, rather than the host's kernel to deal with it? */
+static bool is_taken(const struct linux_sigaction *sa, int sig)
+{
+    uint64_t bit = LINUX_SIGBIT(sig);
+    return sa->handler > (uint64_t)(uintptr_t)SIG_IGN || (bit & SYNC_SIGNALS) || ((bit & CORE_SIGNALS) && sa->handler == (uint64_t)(uintptr_t)SIG_DFL);
+}
+
 void linux_signal_mirror_action(const struct linux_process *p, int sig)
 {
     const struct linux_sigaction *sa = &p->action[sig];
     uint64_t keep = sa->flags & (LINUX_SA_NOCLDSTOP | LINUX_SA_NOCLDWAIT);
-    if (sa->handler > (uint64_t)(uintptr_t)SIG_IGN || (LINUX_SIGBIT(sig) & SYNC_SIGNALS))
+    if (is_taken(sa, sig))
         host_action(sig, (uint64_t)(uintptr_t)host_handler, keep | LINUX_SA_SIGINFO | LINUX_SA_ONSTACK | LINUX_SA_RESTART);
     else
         host_action(sig, sa->handler, keep);
@@ -268,7 +288,7 @@ void linux_signal_init(struct linux_process *p)
         } sa = {0};
         linux_host_syscall(SYS_rt_sigaction, (uint64_t)sig, 0, (uint64_t)(uintptr_t)&sa, 8, 0, 0);
         p->action[sig] = (struct linux_sigaction){.handler = sa.handler == (uint64_t)(uintptr_t)SIG_IGN ? sa.handler : 0};
-        if (LINUX_SIGBIT(sig) & SYNC_SIGNALS)
+        if (is_taken(&p->action[sig], sig))
             linux_signal_mirror_action(p, sig);
     }
 }
@@ -352,7 +372,7 @@ void linux_signal_exec_failed(struct linux_process *p)
     linux_signal_block_all();
     h->in_exec = false;
     for (int sig = 1; sig <= LINUX_NSIG; sig++)
-        if (p->action[sig].handler > (uint64_t)(uintptr_t)SIG_IGN || (LINUX_SIGBIT(sig) & SYNC_SIGNALS))
+        if (is_taken(&p->action[sig], sig))
             linux_signal_mirror_action(p, sig);
     linux_signal_unblock(t);
 }
@@ -377,8 +397,9 @@ static struct linux_sigaction take_action(struct linux_process *p, int sig)
     return sa;
 }
 
-static void default_action(struct linux_thread *t, int sig)
+static void default_action(struct linux_thread *t, const siginfo_t *info)
 {
+    int sig = info->si_signo;
     if (linux_signal_default_ignored(sig))
         return;
     if (sig == SIGTSTP || sig == SIGTTIN || sig == SIGTTOU) { /* the host's disposition is the default by now */
@@ -386,7 +407,7 @@ static void default_action(struct linux_thread *t, int sig)
         linux_host_syscall(SYS_tgkill, (uint64_t)getpid(), (uint64_t)t->tid, (uint64_t)sig, 0, 0, 0);
         return;
     }
-    linux_die_by_signal(sig);
+    die(t, info);
 }
 
 /* Registers as if the interrupted call had not been made yet. */
@@ -434,7 +455,7 @@ static void deliver_one(struct linux_thread *t, int sig, const siginfo_t *info)
         return;
     if (sa.handler == (uint64_t)(uintptr_t)SIG_DFL) {
         if (getpid() != 1) /* the first process of a pid namespace does not get what it has no handler for (SIGNAL_UNKILLABLE) */
-            default_action(t, sig);
+            default_action(t, info);
         return;
     }
     resolve_restart(t, true, sa.flags);
@@ -444,9 +465,9 @@ static void deliver_one(struct linux_thread *t, int sig, const siginfo_t *info)
     bool pushed = t->proc->abi->push_frame(t, sig, info, &sa, old);
     TRACE(signal, "%d: frame at 0x%llx%s", sig, (unsigned long long)t->cpu->slot[t->proc->abi->slot_sp], pushed ? "" : " cannot be written");
     if (!pushed) {
-        if (sig == SIGSEGV) /* no stack for the very handler that should deal with it */
-            linux_die_by_signal(SIGSEGV);
         siginfo_t segv = {.si_signo = SIGSEGV, .si_code = SI_KERNEL};
+        if (sig == SIGSEGV) /* no stack for the very handler that should deal with it */
+            die(t, &segv);
         linux_force_signal(t, &segv);
         return;
     }
@@ -518,7 +539,7 @@ void linux_force_signal(struct linux_thread *t, const siginfo_t *info)
 {
     int sig = info->si_signo;
     if ((t->sigmask & LINUX_SIGBIT(sig)) || t->proc->action[sig].handler <= (uint64_t)(uintptr_t)SIG_IGN)
-        linux_die_by_signal(sig); /* blocked or ignored: the kernel forces the default */
+        die(t, info); /* blocked or ignored: the kernel forces the default */
     deliver_one(t, sig, info);
     update_host_mask(t);
 }

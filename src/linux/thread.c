@@ -16,6 +16,7 @@
 
 #include "base/chaos.h"
 #include "base/file.h"
+#include "linux/coredump.h"
 #include "linux/mm.h"
 #include "linux/sig.h"
 #include "linux/sys.h"
@@ -185,7 +186,9 @@ static void thread_end(struct linux_thread *t)
 void linux_thread_loop(struct linux_thread *t)
 {
     linux_signal_unblock(t);
-    while (!t->dead)
+    while (!t->dead) {
+        if (BTV_UNLIKELY(atomic_load_explicit(&t->proc->dumping, memory_order_relaxed)))
+            linux_core_park(t);
         switch (engine_run(t->et)) {
         case ENGINE_SYSCALL:
             make_syscall(t);
@@ -200,6 +203,7 @@ void linux_thread_loop(struct linux_thread *t)
             engine_failed(t);
             break;
         }
+    }
     thread_end(t);
 }
 

@@ -97,6 +97,27 @@ static bool pop_frame(struct linux_thread *t, uint64_t *mask)
     return true;
 }
 
+/* -- core files --------------------------------------------------------------------------------------------------- */
+
+#define CORE_REGS_BYTES (32 * 8)       /* struct user_regs_struct: pc, then x1..x31 */
+#define CORE_FPREGS_BYTES (33 * 8)     /* struct __riscv_d_ext_state with its padding */
+
+static void core_regs(const struct cpu *cpu, void *out)
+{
+    uint64_t regs[32];
+    memcpy(regs, cpu->slot, sizeof regs);
+    regs[0] = cpu->slot[SLOT_PC];
+    memcpy(out, regs, sizeof regs);
+}
+
+static void core_fpregs(const struct cpu *cpu, void *out)
+{
+    uint64_t regs[33];
+    memcpy(regs, cpu->slot + F_0, 32 * 8);
+    regs[32] = (uint64_t)cpu->fp.rm << 5 | cpu->fp.flags;
+    memcpy(out, regs, sizeof regs);
+}
+
 /* -- structs ------------------------------------------------------------------------------------------------------ */
 
 struct generic_stat { /* include/uapi/asm-generic/stat.h */
@@ -409,6 +430,10 @@ const struct linux_abi linux_abi_riscv64 = {
     .stat_bytes = sizeof(struct generic_stat),
     .min_sigstack = sizeof(struct frame),
     .syscall_bytes = 4,
+    .core_regs_bytes = CORE_REGS_BYTES,
+    .core_fpregs_bytes = CORE_FPREGS_BYTES,
+    .core_regs = core_regs,
+    .core_fpregs = core_fpregs,
     .syscall = arch_syscall,
     .hostcall = hostcall,
 };
