@@ -29,6 +29,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "linux/proc.h"
 #include "linux/procmaps.h"
 #include "linux/sig_state.h"
 #include "linux/sys.h"
@@ -283,7 +284,12 @@ static bool emit_memory(struct core *c, const Elf64_Phdr *loads)
 static bool write_core(struct core *c, struct linux_thread *t, const siginfo_t *info)
 {
     struct str notes = STR_INIT;
-    bool ok = procmaps_each(c->p, add_region, c);
+    struct proc_view view;
+    bool ok = proc_view_open(t, ask(SYS_getpid), t->tid, PROC_WITH_REGIONS, &view);
+    if (ok) {
+        ok = procmaps_each(&view, add_region, c);
+        proc_view_close(&view);
+    }
     add_notes(&notes, c, t, info);
     ok = ok && !notes.failed && !c->loads.failed && !c->ranges.failed && !c->names.failed;
     Elf64_Phdr *loads = (Elf64_Phdr *)(void *)c->loads.p;

@@ -413,20 +413,20 @@ bool procmaps_print_numa(const struct proc_view *v, struct str *s)
 }
 
 /* The guest's parts of one host mapping whose details are known now. */
-static void give(struct linux_process *p, const struct line *host, bool dirty, bool dont_dump, void (*fn)(void *ctx, const struct procmaps_region *r), void *ctx)
+static void give(const struct proc_view *v, const struct line *host, bool dirty, bool dont_dump, void (*fn)(void *ctx, const struct procmaps_region *r), void *ctx)
 {
     struct line part;
-    for (uint64_t at = host->start; cut(p, host, at, &part); at = part.end) {
+    for (uint64_t at = host->start; cut(v, host, at, &part); at = part.end) {
         const struct procmaps_region r = {part.start, part.end, part.inode ? part.offset : 0, part.prot, part.flags, part.shared, dirty, dont_dump, part.name};
         fn(ctx, &r);
     }
 }
 
-bool procmaps_each(struct linux_process *p, void (*fn)(void *ctx, const struct procmaps_region *r), void *ctx)
+bool procmaps_each(const struct proc_view *v, void (*fn)(void *ctx, const struct procmaps_region *r), void *ctx)
 {
     struct str h = STR_INIT;
     struct line host, head;
-    bool ok = proc_read_host("/proc/thread-self/smaps", &h), dirty = false, known = false;
+    bool ok = read_of(v, "smaps", &h), dirty = false, known = false;
     for (const char *text = str_get(&h), *next; ok && *text; text = next) {
         next = text + strcspn(text, "\n");
         next += *next == '\n';
@@ -438,7 +438,7 @@ bool procmaps_each(struct linux_process *p, void (*fn)(void *ctx, const struct p
             dirty = dirty || strtoull(strchr(text, ':') + 1, NULL, 10);
         } else if (known && !strncmp(text, "VmFlags:", 8)) { /* the last line of each mapping */
             const char *dd = strstr(text, " dd"), *io = strstr(text, " io");
-            give(p, &host, dirty, (dd && dd < next) || (io && io < next), fn, ctx);
+            give(v, &host, dirty, (dd && dd < next) || (io && io < next), fn, ctx);
         }
     }
     str_free(&h);

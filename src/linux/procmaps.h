@@ -31,7 +31,7 @@ struct procmaps_region {
     const char *name;
 };
 /* Each of them in order of address.  False: as above. */
-bool procmaps_each(struct linux_process *p, void (*fn)(void *ctx, const struct procmaps_region *r), void *ctx);
+bool procmaps_each(const struct proc_view *v, void (*fn)(void *ctx, const struct procmaps_region *r), void *ctx);
 
 /* The name in the line of a host's maps file that holds addr; name has PATH_MAX bytes. */
 bool procmaps_name_at(const char *maps, uint64_t addr, char *name);
