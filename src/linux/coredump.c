@@ -285,7 +285,7 @@ static bool write_core(struct core *c, struct linux_thread *t, const siginfo_t *
 {
     struct str notes = STR_INIT;
     struct proc_view view;
-    bool ok = proc_view_open(t, ask(SYS_getpid), t->tid, PROC_WITH_REGIONS, &view);
+    bool ok = proc_view_open(t, 0, t->tid, PROC_WITH_REGIONS, &view);
     if (ok) {
         ok = procmaps_each(&view, add_region, c);
         proc_view_close(&view);

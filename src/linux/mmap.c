@@ -229,6 +229,22 @@ static bool changes_bytes(int advice)
     return advice == MADV_DONTNEED || advice == MADV_DONTNEED_LOCKED || advice == MADV_FREE || advice == MADV_REMOVE;
 }
 
+/* Notes which mappings core files leave out.  With mm_lock held; false: out of memory. */
+static bool set_dump(struct linux_process *p, uint64_t start, uint64_t end, bool leave_out)
+{
+    struct mem_region r;
+    for (uint64_t at = start; mem_find(p->mem, at, &r) && r.start < end; at = r.end) {
+        uint64_t from = r.start > at ? r.start : at;
+        r.end = r.end < end ? r.end : end;
+        if (r.flags & MEM_HOST)
+            continue;
+        uint32_t flags = leave_out ? r.flags | MEM_NODUMP : r.flags & ~(uint32_t)MEM_NODUMP;
+        if (flags != r.flags && mem_set(p->mem, from, r.end, r.prot, flags) != BTV_OK)
+            return false;
+    }
+    return true;
+}
+
 int64_t linux_sys_madvise(struct linux_thread *t, const uint64_t a[6])
 {
     struct linux_process *p = t->proc;
@@ -251,6 +267,10 @@ int64_t linux_sys_madvise(struct linux_thread *t, const uint64_t a[6])
         holes = holes || from != at;
         /* whether a page is dumped is for the guest's dumps alone; the host's flag means something else (mm_mark) */
         bool dump = advice == MADV_DONTDUMP || advice == MADV_DODUMP;
+        if (dump && !set_dump(p, from, to, advice == MADV_DONTDUMP)) {
+            r = -ENOMEM;
+            break;
+        }
         r = dump ? 0 : linux_host_syscall(SYS_madvise, from, to - from, a[2], 0, 0, 0);
         TRACE(mem, "advise 0x%llx-0x%llx: %d", (unsigned long long)from, (unsigned long long)to, advice);
         if (changes_bytes(advice) && mm_has_code(p, from, to))

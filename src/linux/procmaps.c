@@ -417,7 +417,7 @@ static void give(const struct proc_view *v, const struct line *host, bool dirty,
 {
     struct line part;
     for (uint64_t at = host->start; cut(v, host, at, &part); at = part.end) {
-        const struct procmaps_region r = {part.start, part.end, part.inode ? part.offset : 0, part.prot, part.flags, part.shared, dirty, dont_dump, part.name};
+        const struct procmaps_region r = {part.start, part.end, part.inode ? part.offset : 0, part.prot, part.flags, part.shared, dirty, dont_dump || (part.flags & MEM_NODUMP), part.name};
         fn(ctx, &r);
     }
 }
@@ -437,8 +437,7 @@ bool procmaps_each(const struct proc_view *v, void (*fn)(void *ctx, const struct
         } else if (known && (!strncmp(text, "Anonymous:", 10) || !strncmp(text, "Swap:", 5))) {
             dirty = dirty || strtoull(strchr(text, ':') + 1, NULL, 10);
         } else if (known && !strncmp(text, "VmFlags:", 8)) { /* the last line of each mapping */
-            const char *dd = strstr(text, " dd"), *io = strstr(text, " io");
-            give(v, &host, dirty, (dd && dd < next) || (io && io < next), fn, ctx);
+            give(v, &host, dirty, has_flag(text, "io"), fn, ctx);
         }
     }
     str_free(&h);

@@ -20,6 +20,7 @@ enum mem_flag {
     MEM_HEAP = 1 << 3,      /* [heap], the brk area */
     MEM_VDSO = 1 << 4,      /* [vdso] */
     MEM_GROWSDOWN = 1 << 5,
+    MEM_NODUMP = 1 << 8,    /* MADV_DONTDUMP: not for core files */
     MEM_HOST = 1 << 6,      /* btv's own memory: not the guest's to use, see or change; prot is 0 */
     MEM_SEALED = 1 << 7,    /* mseal: may not be unmapped, moved or protected otherwise */
 };
