@@ -196,6 +196,7 @@ static void adopt_process(struct linux_thread *t)
     p->threads = t;
     t->prev = t->next = NULL;
     p->mlock_future = 0;
+    t->dispatch.on = false;
     t->tid = (pid_t)linux_host_syscall(SYS_gettid, 0, 0, 0, 0, 0, 0);
     t->host = pthread_self();
     t->host_pthread = false;

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/magic.h>
+#include <linux/openat2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -156,6 +157,17 @@ int64_t linux_sys_creat(struct linux_thread *t, const uint64_t a[6])
     return open_common(t, AT_FDCWD, a[0], O_CREAT | O_WRONLY | O_TRUNC, a[1]);
 }
 
+/*
+ * Under -L ROOT: flags that restrict what the kernel meets on its way from the directory.  A directory of the guest is one of the
+ * host below ROOT, so the host's kernel can walk the guest's own path, and must, since a translated one is absolute.
+ */
+static bool must_walk_itself(uint64_t resolve, uint64_t path)
+{
+    char first;
+    bool relative = linux_copy_in(&first, path, 1) && first != '/';
+    return resolve & (RESOLVE_BENEATH | RESOLVE_IN_ROOT) || (relative && resolve & RESOLVE_NO_SYMLINKS);
+}
+
 int64_t linux_sys_openat2(struct linux_thread *t, const uint64_t a[6])
 {
     struct {
@@ -164,6 +176,8 @@ int64_t linux_sys_openat2(struct linux_thread *t, const uint64_t a[6])
     struct fs_name n;
     if (a[3] < sizeof how || !linux_copy_in(&how, a[2], sizeof how))
         return sys_wait(t, SYS_openat2, a); /* fails */
+    if (t->proc->opt.root && must_walk_itself(how.resolve, a[1]))
+        return sys_wait(t, SYS_openat2, a);
     int64_t ret = get_name(t, (int)a[0], a[1], !(how.flags & O_NOFOLLOW), &n);
     if (ret < 0)
         return ret;

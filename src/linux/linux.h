@@ -83,6 +83,8 @@ struct linux_abi {
     unsigned syscall_bytes;  /* length of the system-call instruction: restarting means pc - syscall_bytes */
     /* ISA-specific system calls (flush_icache, hwprobe, ...): false if nr is not one. */
     bool (*syscall)(struct linux_thread *t, uint64_t nr, const uint64_t a[6], int64_t *ret);
+    /* prctl options of this instruction set: false if the option is not one. NULL: there are none. */
+    bool (*prctl)(struct linux_thread *t, const uint64_t a[6], int64_t *ret);
     /* Behind the instruction that only the vDSO may use (struct guest_hostcall); NULL: there is none. */
     guest_helper_fn *hostcall;
     /* Core files: pr_reg and the NT_PRFPREG note, of at most LINUX_CORE_REGS_MAX bytes each.  NULL: no core files. */
@@ -182,6 +184,7 @@ struct linux_thread {
     void *signal_private;
 
     _Atomic(const struct seccomp_filter *) seccomp; /* the newest of its filters, or NULL: secfilter.c */
+    struct { bool on; uint64_t start, len, selector; } dispatch; /* PR_SET_SYSCALL_USER_DISPATCH: secfilter.c */
     uint64_t clear_child_tid;      /* set_tid_address, CLONE_CHILD_CLEARTID */
     uint64_t robust_list, robust_len;
     uint64_t restart_nr, restart_arg[6]; /* the interrupted call, for restart */

@@ -120,6 +120,12 @@ bool linux_capable(int cap)
 
 /* -- prctl ------------------------------------------------------------------------------------------------- */
 
+/* Newer than some libc. */
+#define PR_SET_SYSCALL_USER_DISPATCH_ 59
+#define PR_SET_MEMORY_MERGE_ 67
+#define PR_GET_MEMORY_MERGE_ 68
+#define PR_GET_AUXV_ 0x41555856
+
 /*
  * The options that are passed on, and which of arguments 2..5 is a pointer: its number and the bytes behind it, 0 for none.
  * All others would change btv itself or another instruction set: EINVAL, as from a kernel built without them.
@@ -135,8 +141,21 @@ static const struct {
     {PR_MCE_KILL, 0, 0},           {PR_MCE_KILL_GET, 0, 0},           {PR_SET_CHILD_SUBREAPER, 0, 0}, {PR_GET_CHILD_SUBREAPER, 1, 4},
     {PR_SET_NO_NEW_PRIVS, 0, 0},   {PR_GET_NO_NEW_PRIVS, 0, 0},       {PR_SET_THP_DISABLE, 0, 0},    {PR_GET_THP_DISABLE, 0, 0},
     {PR_CAP_AMBIENT, 0, 0},        {PR_GET_SPECULATION_CTRL, 0, 0},   {PR_SET_SPECULATION_CTRL, 0, 0}, {PR_SET_IO_FLUSHER, 0, 0},
+    {PR_TASK_PERF_EVENTS_DISABLE, 0, 0}, {PR_TASK_PERF_EVENTS_ENABLE, 0, 0}, {PR_SET_MEMORY_MERGE_, 0, 0}, {PR_GET_MEMORY_MERGE_, 0, 0},
     {PR_GET_IO_FLUSHER, 0, 0},     {PR_SET_PTRACER, 0, 0},
 };
+
+/* The auxiliary vector, as far as there is room; its size. */
+static int64_t get_auxv(const struct linux_process *p, const uint64_t a[6])
+{
+    char copy[1024];
+    size_t n = a[2] < p->auxv_bytes ? (size_t)a[2] : (size_t)p->auxv_bytes;
+    if (a[3] || a[4])
+        return -EINVAL;
+    if (n > sizeof copy || !linux_copy_in(copy, p->auxv_addr, n) || !linux_copy_out(a[1], copy, n))
+        return -EFAULT;
+    return (int64_t)p->auxv_bytes;
+}
 
 /* Names a range of anonymous memory in /proc/PID/maps. */
 static int64_t set_vma_name(struct linux_thread *t, const uint64_t a[6])
@@ -154,6 +173,10 @@ int64_t linux_sys_prctl(struct linux_thread *t, const uint64_t a[6])
     switch (option) {
     case PR_GET_TID_ADDRESS:
         return linux_copy_out(a[1], &t->clear_child_tid, sizeof t->clear_child_tid) ? 0 : -EFAULT;
+    case PR_GET_AUXV_:
+        return get_auxv(t->proc, a);
+    case PR_SET_SYSCALL_USER_DISPATCH_:
+        return seccomp_set_dispatch(t, a);
     case PR_GET_SECCOMP:
         return seccomp_mode(t);
     case PR_SET_SECCOMP:
@@ -173,7 +196,8 @@ int64_t linux_sys_prctl(struct linux_thread *t, const uint64_t a[6])
             b[k] = sys_pointer(t->proc, a[k], prctl_passed[i].bytes);
         return sys_host(SYS_prctl, b);
     }
-    return -EINVAL;
+    int64_t ret = -EINVAL;
+    return t->proc->abi->prctl && t->proc->abi->prctl(t, a, &ret) ? ret : -EINVAL;
 }
 
 /* -- keys -------------------------------------------------------------------------------------------------- */

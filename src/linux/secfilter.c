@@ -31,6 +31,7 @@
 #define FILTER_OVERHEAD 4       /* what the kernel counts for each filter beside its instructions */
 #define RESULT_ERRNO_MAX 4095
 #define CODE_SECCOMP 1            /* SYS_SECCOMP of siginfo.h, which libc lacks */
+#define CODE_USER_DISPATCH 2
 #define FLAGS_KNOWN (SECCOMP_FILTER_FLAG_TSYNC | SECCOMP_FILTER_FLAG_LOG | SECCOMP_FILTER_FLAG_SPEC_ALLOW | SECCOMP_FILTER_FLAG_TSYNC_ESRCH)
 
 struct seccomp_filter {
@@ -87,10 +88,10 @@ static void kill_thread(struct linux_thread *t, int sig)
 }
 
 /* SIGSYS, with the registers as before the call. */
-static void trap(struct linux_thread *t, uint64_t nr, uint32_t data)
+static void trap(struct linux_thread *t, uint64_t nr, int code, uint32_t data)
 {
     const struct linux_abi *abi = t->proc->abi;
-    siginfo_t info = {.si_signo = SIGSYS, .si_code = CODE_SECCOMP, .si_errno = (int)data};
+    siginfo_t info = {.si_signo = SIGSYS, .si_code = code, .si_errno = (int)data};
     info.si_call_addr = mem_host(t->cpu->slot[abi->slot_pc]);
     info.si_syscall = (int)nr;
     info.si_arch = abi->audit_arch;
@@ -137,7 +138,7 @@ bool seccomp_allows(struct linux_thread *t, uint64_t nr, const uint64_t a[6], in
         *ret = -(int64_t)(data < RESULT_ERRNO_MAX ? data : RESULT_ERRNO_MAX);
         break;
     case SECCOMP_RET_TRAP:
-        trap(t, nr, data);
+        trap(t, nr, CODE_SECCOMP, data);
         break;
     case SECCOMP_RET_USER_NOTIF:
     case SECCOMP_RET_TRACE:
@@ -150,6 +151,52 @@ bool seccomp_allows(struct linux_thread *t, uint64_t nr, const uint64_t a[6], in
         linux_die_by_signal(SIGSYS);
     }
     return false;
+}
+
+/* -- calls that the program dispatches itself (Documentation/admin-guide/syscall-user-dispatch.rst) ------------ */
+
+enum { DISPATCH_OFF, DISPATCH_ON }; /* modes of the option */
+enum { SELECTOR_ALLOW, SELECTOR_BLOCK };
+
+int64_t seccomp_set_dispatch(struct linux_thread *t, const uint64_t a[6])
+{
+    uint64_t start = a[2], len = a[3], selector = a[4];
+    switch (a[1]) {
+    case DISPATCH_OFF:
+        if (start || len || selector)
+            return -EINVAL;
+        break;
+    case DISPATCH_ON:
+        if (start && start + len <= start)
+            return -EINVAL;
+        if (sys_pointer(t->proc, selector, 1) != selector)
+            return -EFAULT;
+        break;
+    default:
+        return -EINVAL;
+    }
+    t->dispatch.on = a[1] == DISPATCH_ON;
+    t->dispatch.start = start;
+    t->dispatch.len = len;
+    t->dispatch.selector = selector;
+    return 0;
+}
+
+bool seccomp_dispatches(struct linux_thread *t, uint64_t nr, int64_t *ret)
+{
+    uint64_t pc = t->cpu->slot[t->proc->abi->slot_pc];
+    uint8_t state = SELECTOR_BLOCK;
+    if (pc - t->dispatch.start < t->dispatch.len)
+        return false;
+    if (t->dispatch.selector && !linux_copy_in(&state, t->dispatch.selector, sizeof state))
+        linux_die_by_signal(SIGSEGV);
+    if (state == SELECTOR_ALLOW)
+        return false;
+    if (state != SELECTOR_BLOCK)
+        linux_die_by_signal(SIGSYS);
+    *ret = LINUX_SIGRETURN_DONE;
+    trap(t, nr, CODE_USER_DISPATCH, 0);
+    return true;
 }
 
 /* -- installing filters ------------------------------------------------------------------------------------ */

@@ -11,6 +11,9 @@
 /* Before the call `nr`.  False: it is not to be made; *ret is its result (LINUX_SIGRETURN_DONE: the registers are right).
  * May not return at all.  To be called when t->seccomp is not NULL. */
 bool seccomp_allows(struct linux_thread *t, uint64_t nr, const uint64_t a[6], int64_t *ret);
+/* PR_SET_SYSCALL_USER_DISPATCH: sets it; judges a call as seccomp_allows does, when t->dispatch.on. */
+int64_t seccomp_set_dispatch(struct linux_thread *t, const uint64_t a[6]);
+bool seccomp_dispatches(struct linux_thread *t, uint64_t nr, int64_t *ret);
 /* prctl(PR_SET_SECCOMP) and prctl(PR_GET_SECCOMP). */
 int64_t seccomp_set(struct linux_thread *t, uint64_t mode, uint64_t program);
 int seccomp_mode(const struct linux_thread *t);

@@ -470,9 +470,11 @@ void linux_syscall(struct linux_thread *t)
 
     t->restart_nr = SYS_NO_RESTART;
     int64_t ret = -ENOSYS;
-    bool allowed = BTV_LIKELY(!atomic_load_explicit(&t->seccomp, memory_order_relaxed)) || seccomp_allows(t, nr, a, &ret);
+    bool allowed = !(BTV_UNLIKELY(t->dispatch.on) && seccomp_dispatches(t, nr, &ret));
+    if (allowed && BTV_UNLIKELY(atomic_load_explicit(&t->seccomp, memory_order_relaxed) != NULL))
+        allowed = seccomp_allows(t, nr, a, &ret);
     if (!allowed)
-        ; /* seccomp has said what it results in */
+        ; /* ret says what it results in */
     else if (BTV_LIKELY(row != NULL))
         ret = call(t, row, a);
     else if (!abi->syscall || !abi->syscall(t, nr, a, &ret)) {

@@ -372,6 +372,20 @@ static bool arch_syscall(struct linux_thread *t, uint64_t nr, const uint64_t a[6
     }
 }
 
+/* -- prctl of this architecture ----------------------------------------------------------------------------------------- */
+
+#define PR_RISCV_SET_ICACHE_FLUSH_CTX 71
+
+/* fence.i is always allowed here, and threads that move see what it did. */
+static bool arch_prctl(struct linux_thread *t, const uint64_t a[6], int64_t *ret)
+{
+    (void)t;
+    if ((int)a[0] != PR_RISCV_SET_ICACHE_FLUSH_CTX)
+        return false;
+    *ret = a[1] <= 1 && a[2] <= 1 ? 0 : -EINVAL; /* on or off, for the process or the thread */
+    return true;
+}
+
 /* -- vDSO ------------------------------------------------------------------------------------------------------------------ */
 
 /* The helper behind a host call of the vDSO: `function` is an enum riscv64_hostcall; a2 and a3 are further results. */
@@ -435,5 +449,6 @@ const struct linux_abi linux_abi_riscv64 = {
     .core_regs = core_regs,
     .core_fpregs = core_fpregs,
     .syscall = arch_syscall,
+    .prctl = arch_prctl,
     .hostcall = hostcall,
 };
