@@ -3,7 +3,7 @@
  *
  *     cc -std=gnu17 -Isrc -o gendoc-sys tools/gendoc-sys.c && ./gendoc-sys src/linux/sys.def > docs/ref/syscalls.md
  *
- * The file is included for the rows and read once more for the group headings and the reasons of refusals, which are comments.
+ * The file is included for the rows and read once more for the group headings and the reasons of refusals and the limits of others, which are comments.
  */
 #include <stdio.h>
 #include <string.h>
@@ -40,17 +40,15 @@ static void print_number(int nr)
 
 static void print_handling(const struct row *r, const char *line)
 {
-    const char *reason = strstr(line, "/* ");
-    if (r->handler[0] == 'P') {
+    const char *note = strstr(line, "/* ");
+    if (r->handler[0] == 'P')
         printf("passed");
-    } else if (r->handler[0] == 'H') {
+    else if (r->handler[0] == 'H')
         printf("handled");
-    } else {
-        int n = (int)strcspn(r->handler + 2, ")");
-        printf("refused, %.*s", n, r->handler + 2);
-        if (reason)
-            printf(": %.*s", (int)(strstr(reason, " */") - reason - 3), reason + 3);
-    }
+    else
+        printf("refused, %.*s", (int)strcspn(r->handler + 2, ")"), r->handler + 2);
+    if (note)
+        printf(": %.*s", (int)(strstr(note, " */") - note - 3), note + 3);
     if (strstr(r->flags, "NOHAND"))
         printf("; waits, never restarted");
     else if (strstr(r->flags, "BLOCKS"))
@@ -89,7 +87,8 @@ int main(int argc, char **argv)
            "Made by `tools/gendoc-sys.c` from `src/linux/sys.def`; do not edit.\n\n"
            "All system calls of Linux 6.12. *generic* is the number on RISC-V and AArch64. %u are passed to the host's kernel once their\n"
            "arguments have been checked, %u are handled by btv, %u are refused. An argument's type says what is checked and how `--strace`\n"
-           "prints it; the head of `sys.def` explains each. A number that is not here is `ENOSYS`.\n",
+           "prints it; the head of `sys.def` explains each. A number that is not here is `ENOSYS`,\n"
+           "but for the two calls that RISC-V alone has: `riscv_hwprobe` (258) and `riscv_flush_icache` (259), both handled.\n",
            passed, handled, refused);
     while (fgets(line, sizeof line, f)) {
         if (!strncmp(line, "/* ", 3) && !strstr(line, "clang-format")) {

@@ -47,9 +47,13 @@ static bool parse_line(const char *text, struct line *l)
 {
     if (text[strspn(text, "0123456789abcdef")] != '-') /* "AnonHugePages:" begins with a number, too */
         return false;
-    char perms[8];
+    char perms[8], head[128]; /* a header's numbers fit; sscanf would look for the end of the whole file each time */
     int at = 0;
-    if (sscanf(text, "%" SCNx64 "-%" SCNx64 " %7s %" SCNx64 " %x:%x %" SCNu64 "%n", &l->start, &l->end, perms, &l->offset, &l->major, &l->minor,
+    size_t len = strcspn(text, "\n");
+    len = len < sizeof head ? len : sizeof head - 1;
+    memcpy(head, text, len);
+    head[len] = 0;
+    if (sscanf(head, "%" SCNx64 "-%" SCNx64 " %7s %" SCNx64 " %x:%x %" SCNu64 "%n", &l->start, &l->end, perms, &l->offset, &l->major, &l->minor,
                &l->inode, &at) < 7)
         return false;
     l->prot = (perms[0] == 'r' ? MEM_R : 0) | (perms[1] == 'w' ? MEM_W : 0) | (perms[2] == 'x' ? MEM_X : 0);
