@@ -51,6 +51,7 @@ int64_t linux_sys_io_setup(struct linux_thread *t, const uint64_t a[6])
     uint64_t context;
     if (!linux_copy_in(&context, a[1], sizeof context))
         return -EFAULT;
+    engine_share(t->proc->engine); /* the kernel fills the ring beside us */
     int64_t r = linux_host_syscall(SYS_io_setup, a[0], (uint64_t)(uintptr_t)&context, 0, 0, 0, 0);
     if (r < 0)
         return r;

@@ -163,6 +163,7 @@ int64_t linux_sys_io_uring_setup(struct linux_thread *t, const uint64_t a[6])
         return -EBADF;
     if ((params.flags & SETUP_NO_MMAP) && !(sys_inside(p, params.cq_off.resv2, GUEST_PAGE_SIZE) && sys_inside(p, params.sq_off.resv2, GUEST_PAGE_SIZE)))
         return -EFAULT;
+    engine_share(t->proc->engine); /* with SETUP_NO_MMAP no shared mapping will announce that the kernel reads and writes the rings */
     int64_t fd = linux_host_syscall(SYS_io_uring_setup, a[0], (uint64_t)(uintptr_t)&params, 0, 0, 0, 0);
     if (fd < 0)
         return fd;
