@@ -511,9 +511,10 @@ void engine_isync(struct engine *e)
     pthread_mutex_unlock(&e->lock);
 }
 
-void cache_flush(struct engine *e, struct engine_thread *self)
+bool cache_flush(struct engine *e, struct engine_thread *self)
 {
-    engine_stop_threads(e, self);
+    if (!engine_stop_threads(e, self))
+        return false;
     e->generation++;
     e->stats.flushes++;
     TRACE(block, "all %u flushed", e->nblocks);
@@ -535,4 +536,5 @@ void cache_flush(struct engine *e, struct engine_thread *self)
         t->cpu.return_sp = t->cpu.return_base;
     }
     engine_resume_threads(e);
+    return true;
 }

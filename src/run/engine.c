@@ -16,6 +16,9 @@
 #define MIN_CACHE_BYTES (UINT64_C(64) << 10)
 /* Above the newest return-stack entry there is always room to look at a few older ones. */
 #define RETURN_STACK_TOP 256
+/* How often and how long to wait for threads to leave code: some 100 ms together. */
+#define STOP_WAITS 1000
+#define STOP_WAIT_US 50
 
 enum btv_status engine_new(const struct engine_config *cfg, const struct guest_isa *guest, struct mem_space *mem, struct engine **out, struct btv_error *err)
 {
@@ -186,18 +189,24 @@ void engine_interrupt(struct engine_thread *t)
     request(t, PENDING_PERSONALITY);
 }
 
-void engine_stop_threads(struct engine *e, struct engine_thread *self)
+bool engine_stop_threads(struct engine *e, struct engine_thread *self)
 {
+    unsigned left = STOP_WAITS;
     e->stopping = true;
     atomic_thread_fence(memory_order_seq_cst);
     for (struct engine_thread *t = e->threads; t; t = t->next) {
         if (t == self)
             continue;
         while (atomic_load(&t->in_code)) {
+            if (!left--) {
+                engine_resume_threads(e);
+                return false;
+            }
             request(t, PENDING_STOP);
-            usleep(50);
+            usleep(STOP_WAIT_US);
         }
     }
+    return true;
 }
 
 void engine_resume_threads(struct engine *e)

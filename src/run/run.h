@@ -157,14 +157,19 @@ void cache_kill(struct engine *e, struct block *b);                       /* loc
 bool cache_stale(struct engine *e, const struct block *b);                /* has its guest code changed, or lost its permission? */
 /* Block number n and what shares its guest bytes, as if they had changed. */
 void cache_drop_near(struct engine *e, uint32_t n);                       /* lock held */
-void cache_flush(struct engine *e, struct engine_thread *self);           /* lock held */
+/* Lock held.  False: not now, see engine_stop_threads. */
+bool cache_flush(struct engine *e, struct engine_thread *self);
 struct block *cache_block_of(struct engine *e, uint64_t host_pc);         /* any thread, also in signal handlers */
 uint64_t cache_guest_pc(const struct block *b, uint64_t host_pc);
 void cache_clear_jumps(const struct engine *e, struct jump_entry *jumps);
 
 /* -- engine.c -- */
 void engine_leave(struct engine_thread *t);                               /* makes t come back to the dispatcher soon */
-void engine_stop_threads(struct engine *e, struct engine_thread *self);   /* lock held; nobody else is in code afterwards */
+/*
+ * Lock held; nobody else is in code afterwards.  False, after a while, when a thread does not leave: an access of its code may wait in
+ * the kernel for another thread of the guest (userfaultfd, a file system it serves itself), even for the caller.
+ */
+bool engine_stop_threads(struct engine *e, struct engine_thread *self);
 void engine_resume_threads(struct engine *e);
 
 /* -- translate.c -- */

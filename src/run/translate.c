@@ -13,7 +13,7 @@
 #include "run/run.h"
 
 #define MAX_ATTEMPTS 8
-#define PAUSE_MS 5 /* after a failure for want of memory */
+#define PAUSE_MS 5 /* after a failure for want of memory, or of a moment at which no thread is in code */
 /* How many forward branches a block may go past: 0 costs 10 % on branchy code, 4 costs 25 % more translation at start-up. */
 #define MAX_SIDE_EXITS 1
 
@@ -84,16 +84,20 @@ static struct block *publish(struct engine_thread *t, const struct guest_lift *g
     struct block *b = NULL;
     enum btv_status st = cache_publish(e, g, code, g->bytes, pc, &b, &t->err);
     if (st == BTV_LIMIT || st == BTV_NOMEM) {
-        cache_flush(e, t);
+        if (!cache_flush(e, t))
+            goto pause;
         st = cache_publish(e, g, code, g->bytes, pc, &b, &t->err);
     }
     if (st == BTV_OK && e->cfg.flush_every && e->stats.blocks_translated % e->cfg.flush_every == 0) {
-        cache_flush(e, t);
+        if (!cache_flush(e, t))
+            goto pause;
         b = NULL;
     }
-    if (st != BTV_OK)
-        e->pause_until_ms = now_ms() + PAUSE_MS;
-    return st == BTV_OK ? b : NULL;
+    if (st == BTV_OK)
+        return b;
+pause: /* interpret for a while, then try again */
+    e->pause_until_ms = now_ms() + PAUSE_MS;
+    return NULL;
 }
 
 struct block *translate(struct engine_thread *t, uint64_t pc)
