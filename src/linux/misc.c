@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <linux/capability.h>
+#include <linux/capability.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -48,14 +49,26 @@ static void get_kept(struct linux_process *p, unsigned resource, uint64_t lim[2]
     lim[1] = l->max;
 }
 
+static bool may_raise_limits(void)
+{
+    struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct data[2] = {{0}};
+    return linux_host_syscall(SYS_capget, (uint64_t)(uintptr_t)&head, (uint64_t)(uintptr_t)data, 0, 0, 0, 0) == 0 &&
+           (data[0].effective >> CAP_SYS_RESOURCE & 1);
+}
+
 static int64_t set_kept(struct linux_process *p, unsigned resource, const uint64_t lim[2])
 {
     uint64_t old[2] = {0, 0};
     get_kept(p, resource, old);
     if (lim[0] > lim[1])
         return -EINVAL;
-    if (lim[1] > old[1]) { /* the host knows whether that is allowed: raise nothing, but ask */
-        uint64_t ask[2] = {old[0], lim[1]};
+    uint64_t host_now[2] = {0, 0};
+    linux_host_syscall(SYS_prlimit64, 0, resource, 0, (uint64_t)(uintptr_t)host_now, 0, 0);
+    if (lim[1] > old[1] && lim[1] <= host_now[1] && !may_raise_limits()) /* the guest alone lowered it */
+        return -EPERM;
+    if (lim[1] > host_now[1]) { /* the host knows whether that is allowed; its soft limit stays: btv's own memory counts there */
+        uint64_t ask[2] = {host_now[0], lim[1]};
         int64_t ret = linux_host_syscall(SYS_prlimit64, 0, resource, (uint64_t)(uintptr_t)ask, 0, 0, 0);
         if (ret < 0)
             return ret;
