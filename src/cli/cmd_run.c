@@ -159,6 +159,7 @@ static bool set_root(struct run *r, const char *dir)
 static int apply(struct run *r, enum option_id id, char *value)
 {
     unsigned long long n;
+    char *end;
     switch (id) {
     case OPT_ROOT:
         if (!set_root(r, value)) {
@@ -179,6 +180,24 @@ static int apply(struct run *r, enum option_id id, char *value)
     case OPT_CPU:
         r->opt.cpu = value;
         return -1;
+    case OPT_CALLS:
+        r->opt.strace = true;
+        r->opt.strace_set = value + (strncmp(value, "trace=", 6) == 0 ? 6 : 0);
+        return -1;
+    case OPT_BYTES:
+        r->opt.strace = true;
+        r->opt.strace_bytes = (unsigned)strtoul(value, &end, 10);
+        if (!*end && end != value && r->opt.strace_bytes)
+            return -1;
+        cli_error(r->self, "-s %s: not a number of bytes above 0", value);
+        return CLI_USAGE;
+    case OPT_TIMES:
+        r->opt.strace = r->opt.strace_times = true;
+        return -1;
+    case OPT_FOLLOW:
+        r->opt.strace = true;
+        return -1;
+    case OPT_OUTPUT:
     case OPT_STRACE:
         r->opt.strace = true;
         if (!value)

@@ -157,7 +157,7 @@ int64_t linux_program_check(const struct linux_program *prog)
 
 /* Numbers of struct engine_config and flags of linux_options that the next btv-run inherits: one row each. */
 #define HANDOVER_NUMBERS(N)                                                                                                    \
-    N(strace, strace) N(stracefd, strace_fd) N(self, self_fd) N(seccomp, seccomp_fd) N(stats, stats) N(show, show_emulator) N(native, allow_native)                                           \
+    N(strace, strace) N(stracefd, strace_fd) N(stracebytes, strace_bytes) N(stracetimes, strace_times) N(self, self_fd) N(seccomp, seccomp_fd) N(stats, stats) N(show, show_emulator) N(native, allow_native)                                           \
     N(cache, engine.cache_bytes) N(interp, engine.interpret_only) N(check, engine.check_exec)                                  \
     N(jitlo, engine.jit_lo) N(jithi, engine.jit_hi)                                                                            \
     N(trace, trace.topics) N(tracelo, trace.lo) N(tracehi, trace.hi) N(tracefd, trace.fd)                                      \
@@ -185,6 +185,7 @@ void linux_exec_encode(struct str *s, const struct linux_options *o, const char 
     put_text(s, "fn", execfn);
     put_text(s, "root", o->root);
     put_text(s, "cpu", o->cpu);
+    put_text(s, "straceset", o->strace_set);
     if (fd >= 0)
         str_add(s, "fd=%d;", fd);
 #define N(key, member)   \
@@ -244,6 +245,8 @@ enum btv_status linux_exec_decode(const char *text, struct linux_options *o, con
             got.execfn = value;
         else if (!strcmp(key, "root"))
             got.root = value;
+        else if (!strcmp(key, "straceset"))
+            got.strace_set = value;
         else if (!strcmp(key, "cpu"))
             got.cpu = value;
         else if (!strcmp(key, "fd"))

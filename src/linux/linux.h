@@ -79,6 +79,7 @@ struct linux_abi {
     /* struct stat of the guest from the host's; the other structs that differ from the host's. */
     void (*put_stat)(void *guest, const void *host_stat /* struct stat */);
     unsigned stat_bytes;
+    uint8_t stat_mode_at, stat_size_at; /* where st_mode and st_size are in it */
     unsigned min_sigstack;   /* AT_MINSIGSTKSZ; 0: not given */
     unsigned syscall_bytes;  /* length of the system-call instruction: restarting means pc - syscall_bytes */
     /* ISA-specific system calls (flush_icache, hwprobe, ...): false if nr is not one. */
@@ -109,6 +110,9 @@ struct linux_limits {
 struct linux_options {
     const char *root;        /* -L, or NULL */
     bool strace;
+    bool strace_times;       /* how long each call took */
+    unsigned strace_bytes;   /* of a string or buffer that are shown; 0: the default */
+    const char *strace_set;  /* names of the calls that are shown, "!" before them for all others; NULL: all */
     int strace_fd;           /* private descriptor */
     bool stats;
     bool show_emulator;      /* do not hide btv in /proc */

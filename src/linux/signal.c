@@ -171,6 +171,8 @@ static BTV_NORETURN void end_by_signal(int sig, uint64_t core_bytes)
 {
     const struct rlimit core = {core_bytes, core_bytes};
     linux_signal_block_all();
+    if (self_thread && self_thread->proc->opt.strace)
+        sys_strace_end(self_thread->proc, 0, sig);
     setrlimit(RLIMIT_CORE, &core);
     host_action(sig, (uint64_t)(uintptr_t)SIG_DFL, 0);
     linux_host_syscall(SYS_tgkill, (uint64_t)getpid(), (uint64_t)linux_host_syscall(SYS_gettid, 0, 0, 0, 0, 0, 0), (uint64_t)sig, 0, 0, 0);
@@ -451,6 +453,8 @@ static void deliver_one(struct linux_thread *t, int sig, const siginfo_t *info)
     struct linux_sigaction sa = take_action(t->proc, sig);
     TRACE(signal, "%d delivered: handler 0x%llx, flags 0x%llx, pc 0x%llx", sig, (unsigned long long)sa.handler, (unsigned long long)sa.flags,
           (unsigned long long)t->cpu->slot[t->proc->abi->slot_pc]);
+    if (BTV_UNLIKELY(t->proc->opt.strace))
+        sys_strace_signal(t, info);
     if (sa.handler == (uint64_t)(uintptr_t)SIG_IGN)
         return;
     if (sa.handler == (uint64_t)(uintptr_t)SIG_DFL) {
@@ -538,8 +542,11 @@ void linux_signal_no_restart(struct linux_thread *t)
 void linux_force_signal(struct linux_thread *t, const siginfo_t *info)
 {
     int sig = info->si_signo;
-    if ((t->sigmask & LINUX_SIGBIT(sig)) || t->proc->action[sig].handler <= (uint64_t)(uintptr_t)SIG_IGN)
+    if ((t->sigmask & LINUX_SIGBIT(sig)) || t->proc->action[sig].handler <= (uint64_t)(uintptr_t)SIG_IGN) {
+        if (t->proc->opt.strace)
+            sys_strace_signal(t, info);
         die(t, info); /* blocked or ignored: the kernel forces the default */
+    }
     deliver_one(t, sig, info);
     update_host_mask(t);
 }

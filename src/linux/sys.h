@@ -100,8 +100,14 @@ int64_t sys_host(long nr, const uint64_t a[6]);
 struct sys_strace {
     struct str line;
     unsigned next; /* first argument that is not printed yet */
+    pid_t tid;
+    bool hidden;
+    uint64_t start_us; /* 0: not measured */
 };
 void sys_strace_enter(struct linux_thread *t, const struct sys_row *row, uint64_t nr, const uint64_t a[6], struct sys_strace *st);
+/* A signal that reaches the program; the end of a thread or process, by its code or by sig. */
+void sys_strace_signal(struct linux_thread *t, const siginfo_t *info);
+void sys_strace_end(const struct linux_process *p, int code, int sig);
 void sys_strace_leave(struct linux_thread *t, const struct sys_row *row, const uint64_t a[6], int64_t ret, struct sys_strace *st);
 
 /* -- fs.c -------------------------------------------------------------------------------------------------- */

@@ -131,6 +131,8 @@ static void print_stats(struct linux_process *p)
 void linux_exit_group(struct linux_process *p, int code)
 {
     print_stats(p);
+    if (p->opt.strace)
+        sys_strace_end(p, code, 0);
     for (;;)
         linux_host_syscall(SYS_exit_group, (uint64_t)code, 0, 0, 0, 0, 0);
 }
@@ -172,6 +174,8 @@ static void thread_end(struct linux_thread *t)
         linux_clear_tid(clear);
         linux_thread_exit(code);
     }
+    if (p->opt.strace)
+        sys_strace_end(p, code, 0);
     linux_clear_tid(clear); /* the last access to guest memory */
     linux_thread_free(t);
     pthread_mutex_lock(&p->lock);

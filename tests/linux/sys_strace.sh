@@ -60,6 +60,7 @@ PID connect(-1, {sa_family=AF_INET, sin_port=htons(80), sin_addr=127.0.0.1}, 16)
 PID nanosleep(0x10, NULL) = -1 EFAULT (Bad address)
 PID syscall_999(0x1, 0x2, REST) = -1 ENOSYS (Function not implemented)
 PID exit_group(5) = ?
+PID +++ exited with 5 +++
 END
 passed=0 failed=0
 if "$cc" -O1 -w -D_GNU_SOURCE -static -o "$out/p" "$out/p.c"; then
@@ -79,6 +80,41 @@ END
     if [ $? = 7 ] && [ ! -s "$out/err" ] && grep -q 'exit_group(7)' "$out/log"; then passed=$((passed + 1)); else failed=$((failed + 1)); cat "$out/err"; fi
     $BTV --strace "$out/e" 2>"$out/err"
     if grep -q 'exit_group(7)' "$out/err"; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
+    # signals, how children end, structs; -e, -s, -T, -o
+    cat >"$out/c.c" <<'END'
+#include <signal.h>
+#include <sys/epoll.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+static void on(int s) { (void)s; }
+int main(void)
+{
+    int w, e = epoll_create1(0);
+    struct stat st;
+    struct epoll_event ev = {EPOLLIN | EPOLLET, {.u64 = 7}};
+    signal(SIGUSR1, on);
+    raise(SIGUSR1);
+    stat("/dev/null", &st);
+    epoll_ctl(e, EPOLL_CTL_ADD, 0, &ev);
+    if (!fork())
+        _exit(3);
+    wait(&w);
+    if (!fork())
+        *(volatile int *)8 = 1;
+    wait(&w);
+    write(1, "0123456789", 10);
+    return 0;
+}
+END
+    "$cc" -w -static -o "$out/c" "$out/c.c" && $BTV -f -T -s 4 -o "$out/log" "$out/c" >/dev/null </dev/null
+    for line in ' --- SIGUSR1 {si_signo=SIGUSR1, si_code=SI_TKILL, si_pid=[0-9]*, si_uid=[0-9]*} ---$' '"/dev/null", {st_mode=S_IFCHR|0666, st_size=0, ...}, 0) = 0 <0.' \
+        'EPOLL_CTL_ADD, 0, {events=EPOLLIN|EPOLLET, data={u32=7, u64=7}})' ' +++ exited with 3 +++$' 'wait4(-1, \[{WIFEXITED(s) && WEXITSTATUS(s) == 3}\], 0, NULL) = ' \
+        ' --- SIGSEGV {si_signo=SIGSEGV, si_code=SEGV_MAPERR, si_addr=0x8} ---$' ' +++ killed by SIGSEGV +++$' 'WTERMSIG(s) == SIGSEGV}\]' 'write(1, "0123"..., 10) = 10 <'; do
+        if grep -q -e "$line" "$out/log"; then passed=$((passed + 1)); else failed=$((failed + 1)); echo "no line: $line"; fi
+    done
+    $BTV -e trace=wait4,write -o "$out/log" "$out/c" >/dev/null </dev/null
+    if ! grep -v -e ' wait4(' -e ' write(' -e ' --- ' -e ' +++ ' "$out/log" && grep -q ' wait4(' "$out/log"; then passed=$((passed + 1)); else failed=$((failed + 1)); cat "$out/log"; fi
 else
     failed=1
 fi
