@@ -15,7 +15,7 @@ trap 'rm -rf "$out"' EXIT
 flags=(-std=gnu17 -D_GNU_SOURCE -O1 -g -static -pthread)
 "$cc" "${flags[@]}" -o "$out/guest" "$here/sys_hostile.c" && gcc "${flags[@]}" -o "$out/native" "$here/sys_hostile.c" || exit 1
 # 86 is what sys_hostile takes for a sanitizer's report
-export ASAN_OPTIONS="$ASAN_OPTIONS:detect_leaks=0:abort_on_error=0:exitcode=86" UBSAN_OPTIONS="$UBSAN_OPTIONS:print_stacktrace=1:halt_on_error=1:exitcode=86"
+export ASAN_OPTIONS="$ASAN_OPTIONS:detect_leaks=0:abort_on_error=0:use_sigaltstack=0:exitcode=86" UBSAN_OPTIONS="$UBSAN_OPTIONS:print_stacktrace=1:halt_on_error=1:exitcode=86"
 
 # Where the errno may be another: row, native, guest, why.  A star stands for any.
 known() {

@@ -636,7 +636,7 @@ static int reap(pid_t pid, uint64_t ms)
 static bool may_stay(const struct row *r)
 {
     return strstr(r->signature, "sigset") || is(r, "pselect6") || is(r, "exit") || is(r, "rt_sigreturn") || makes_child(r) || is(r, "rt_sigaction") ||
-           is(r, "execve") || is(r, "execveat");
+           is(r, "execve") || is(r, "execveat") || is(r, "setitimer") || is(r, "timer_settime"); /* signals without a pause between */
 }
 
 /* NULL: nothing wrong. */
