@@ -1,10 +1,11 @@
 #!/bin/bash
-# run-programs.sh [-m L|chroot] [-e EMULATOR] [-f FLAGS] [-o REGEX] [-x N] [-s] [-k] - real riscv64 Debian programs under btv-run
+# run-programs.sh [-m L|chroot] [-e EMULATOR] [-f FLAGS] [-o REGEX] [-x N] [-s|-l] [-k] - real riscv64 Debian programs under btv-run
 # against their amd64 twins: output and exit status of each case of tests/programs.list must agree.
 #
 #   -m L       the guest is started as  btv-run -L ROOT PROGRAM  on the host's file system (default)
 #   -m chroot  the guest lives in ROOT; btv-run is registered with binfmt_misc there (needs Linux 6.7)
 #   -e         emulator, default $BUILD/btv-run; chroot needs a static one      -f  flags for it (mode L)
+#   -l         the cases of tests/programs-long.list, in larger roots under $BTV_LONG_ROOTS
 #   -s         only cases whose programs are in the small roots of tools/guest-root.sh
 #   -x         that many times the time limits of the list
 #   -o         only cases whose name matches      -k  keep the scratch folder and print its name
@@ -18,7 +19,7 @@ roots=${BTV_ROOTS:-/tmp/roots}
 
 # -- inside the namespaces: run-programs.sh --inside SIDE SCRATCH COMMAND ------------------------------------------
 inside() {
-    local side=$1 scratch=$2 command=$3 root arch=riscv64 triplet=riscv64-linux-gnu
+    local side=$1 scratch=$2 command=$3 root host arch=riscv64 triplet=riscv64-linux-gnu
     if [ "$side" = native ]; then
         arch=amd64 triplet=x86_64-linux-gnu
     fi
@@ -30,15 +31,24 @@ inside() {
         # shellcheck disable=SC2086  # flags are words
         exec "${env[@]}" /tmp/.emu -L /mnt $EMU_FLAGS /mnt/usr/bin/bash -c "$command"
     fi
+    # what a case changes outside /tmp is gone with it
+    mount -t tmpfs none /mnt && mkdir /mnt/{new,work,root} || exit 99
+    mount -t overlay -o "lowerdir=$root,upperdir=/mnt/new,workdir=/mnt/work,userxattr" none /mnt/root || exit 99
+    root=/mnt/root
     mount --rbind /dev "$root/dev" && mount --bind "$scratch" "$root/tmp" || exit 99
+    mount --rbind /sys "$root/sys" || exit 99
     mount -t proc proc "$root/proc" 2>/dev/null || mount --rbind /proc "$root/proc" || exit 99
     if [ "$side" = chroot ]; then
-        mount -t binfmt_misc none /proc/sys/fs/binfmt_misc || exit 98
+        mount -t binfmt_misc none "$root/proc/sys/fs/binfmt_misc" || exit 98
         # ELF, 64-bit, little-endian, executable or shared, machine 243
         printf '%s' ':btv:M::\x7fELF\x02\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00\xf3\x00:\xff\xff\xff\xff\xff\xff\xff\x00\xff\xff\xff\xff\xff\xff\xff\xff\xfe\xff\xff\xff:'"$scratch/.emu:FPC" \
-            >/proc/sys/fs/binfmt_misc/register || exit 98
+            >"$root/proc/sys/fs/binfmt_misc/register" || exit 98
     fi
-    exec "${env[@]}" chroot "$root" /usr/bin/bash -c "cd /tmp/w || exit 99; $command"
+    # not chroot, where programs could not make user namespaces; the tools of the host work on without its root
+    cd "$root" && mkdir .old && pivot_root . .old || exit 99
+    host=(/.old/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2 --library-path /.old/lib/x86_64-linux-gnu:/.old/usr/lib/x86_64-linux-gnu)
+    "${host[@]}" /.old/usr/bin/umount -l /.old || exit 99
+    exec "${env[@]}" /usr/bin/bash -c "cd /tmp/w || exit 99; $command"
 }
 if [ "${1:-}" = --inside ]; then
     shift
@@ -46,8 +56,8 @@ if [ "${1:-}" = --inside ]; then
 fi
 
 # -- outside ----------------------------------------------------------------------------------------------------------
-mode=L emu=${BUILD:-build}/btv-run flags='' only=. keep=0 small=0 slower=1
-while getopts m:e:f:o:x:sk opt; do
+mode=L emu=${BUILD:-build}/btv-run flags='' only=. keep=0 small=0 slower=1 list=$tests/programs.list
+while getopts m:e:f:o:x:lsk opt; do
     case $opt in
     m) mode=$OPTARG ;;
     e) emu=$OPTARG ;;
@@ -55,6 +65,7 @@ while getopts m:e:f:o:x:sk opt; do
     o) only=$OPTARG ;;
     x) slower=$OPTARG ;;
     s) small=1 ;;
+    l) list=$tests/programs-long.list roots=${BTV_LONG_ROOTS:-/tmp/roots-long} ;;
     k) keep=1 ;;
     *) exit 2 ;;
     esac
@@ -68,8 +79,10 @@ skip() {
 unshare -U -r -m -p -f true 2>/dev/null || skip "unprivileged user namespaces are off"
 if [ "$small" = 1 ]; then
     "$tests/../tools/guest-root.sh" -a riscv64 && "$tests/../tools/guest-root.sh" -a amd64 || exit $?
-else
+elif [ "$list" = "$tests/programs.list" ]; then
     "$tests/../tools/build-roots.sh" || exit $?
+else
+    BTV_ROOTS=$roots "$tests/../tools/build-roots.sh" -l || exit $?
 fi
 if [ "$mode" = chroot ]; then
     unshare -U -r -m sh -c 'mount -t binfmt_misc none /proc/sys/fs/binfmt_misc && test -w /proc/sys/fs/binfmt_misc/register' 2>/dev/null ||
@@ -128,6 +141,6 @@ while IFS='|' read -r name limit command; do
         failed=$((failed + 1))
         [ "$keep" = 0 ] || cp "$base/$mode.err" "$base/$name.err"
     fi
-done <"$tests/programs.list"
+done <"$list"
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]
