@@ -12,9 +12,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "base/chaos.h"
 
 #define MAX_LINKS 40 /* as the kernel's MAXSYMLINKS */
 
@@ -169,6 +172,22 @@ static int resolve(struct walk *w, bool follow, char *out)
     return finish(w, slash && w->at[0] ? "/" : "", out);
 }
 
+/* Where a relative path starts.  False: it is the host's kernel's to say what is wrong with it, or to resolve it. */
+static bool start_walk(const struct linux_process *p, struct walk *w, int dirfd)
+{
+    char self[40] = "/proc/thread-self/cwd";
+    if (dirfd != AT_FDCWD)
+        snprintf(self, sizeof self, "/proc/thread-self/fd/%d", dirfd);
+    ssize_t k = readlink(self, w->at, sizeof w->at - 1);
+    if (k <= 0 || w->at[0] != '/')
+        return false;
+    w->at[k] = '\0';
+    linux_path_to_guest(p, w->at);
+    if (!strcmp(w->at, "/"))
+        w->at[0] = '\0';
+    return owner_of(w->at) != OWNER_KERNEL;
+}
+
 static int walk_path(const struct linux_process *p, const char *root, int dirfd, const char *guest, bool follow, char *out)
 {
     size_t n = strlen(guest);
@@ -178,25 +197,18 @@ static int walk_path(const struct linux_process *p, const char *root, int dirfd,
     if (!root || !n)
         return 0;
 
-    struct walk w;
-    w.root = root;
-    w.at[0] = '\0';
-    if (guest[0] != '/') {
-        char self[40] = "/proc/thread-self/cwd";
-        if (dirfd != AT_FDCWD)
-            snprintf(self, sizeof self, "/proc/thread-self/fd/%d", dirfd);
-        ssize_t k = readlink(self, w.at, sizeof w.at - 1);
-        if (k <= 0 || w.at[0] != '/')
-            return 0; /* no such directory: the host's kernel says what is wrong */
-        w.at[k] = '\0';
-        linux_path_to_guest(p, w.at);
-        if (!strcmp(w.at, "/"))
-            w.at[0] = '\0';
-        if (owner_of(w.at) == OWNER_KERNEL)
-            return 0;
+    struct walk *w = chaos_alloc_fails(CHAOS_NEEDED) ? NULL : malloc(sizeof *w); /* too large for a stack that `ulimit -s` made small */
+    if (!w)
+        return -ENOMEM;
+    w->root = root;
+    w->at[0] = '\0';
+    int r = 0;
+    if (guest[0] == '/' || start_walk(p, w, dirfd)) {
+        memcpy(w->rest, guest, n + 1);
+        r = resolve(w, follow, out);
     }
-    memcpy(w.rest, guest, n + 1);
-    return resolve(&w, follow, out);
+    free(w);
+    return r;
 }
 
 int linux_path(struct linux_thread *t, int dirfd, const char *guest, bool follow, char *out)
