@@ -142,6 +142,7 @@ struct linux_process {
     int self_fd;             /* private descriptor of btv's own executable, or -1 */
     uint64_t self_dev, self_ino; /* of that file; ino 0: unknown */
     uint64_t published;      /* its own address once proc_publish has told it to others, who check that */
+    uint64_t host_resident;  /* bytes of btv's own in memory when the guest began */
     const void *private_fds; /* the array behind linux_private_fds, for other btv processes */
     char *cmdline;           /* NUL-separated */
     size_t cmdline_bytes;

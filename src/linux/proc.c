@@ -433,6 +433,11 @@ void proc_publish(struct linux_process *p)
         if (at)
             host_start_brk = strtoull(at + 1, NULL, 10);
     }
+    str_clear(&s);
+    if (proc_read_host("/proc/self/statm", &s)) {
+        const char *at = strchr(str_get(&s), ' ');
+        p->host_resident = at ? strtoull(at, NULL, 10) * GUEST_PAGE_SIZE : 0;
+    }
     str_free(&s);
     p->published = (uint64_t)(uintptr_t)p;
     struct prctl_mm_map map = {

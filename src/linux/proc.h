@@ -53,6 +53,7 @@ struct proc_view {
     char dir[48];            /* "/proc/PID" or "/proc/PID/task/TID" */
     uint64_t high, vdso, start_brk, start_stack, start_code, end_code;
     struct mem_space *mem;   /* regions; NULL if they were not asked for */
+    uint64_t resident;       /* of another process: bytes of its guest in memory */
     uint64_t stack_low;      /* of the stack, only what is above was touched */
     bool known;              /* the following are; else the host's have to do */
     struct linux_rlimit rlimit[16];

@@ -135,13 +135,13 @@ static enum btv_status add_region(const struct proc_view *v, struct mem_space *m
     return mem_set(m, start, end, l->prot, flags);
 }
 
-enum btv_status procmaps_regions(const struct proc_view *v, struct mem_space **out)
+enum btv_status procmaps_regions(const struct proc_view *v, struct mem_space **out, uint64_t *resident)
 {
     struct str h = STR_INIT;
     struct line l = {.end = 0};
     struct mem_space *m = NULL;
     char exe[PATH_MAX] = "", path[64];
-    uint64_t own_end = 0;
+    uint64_t own_end = 0, kilobytes = 0;
     bool pending = false, all;
     snprintf(path, sizeof path, "%s/exe", v->dir);
     linux_host_syscall(SYS_readlink, (uint64_t)(uintptr_t)path, (uint64_t)(uintptr_t)exe, sizeof exe - 1, 0, 0, 0);
@@ -155,16 +155,20 @@ enum btv_status procmaps_regions(const struct proc_view *v, struct mem_space **o
                 own_end = l.end;
             if (pending)
                 st = add_region(v, m, &l);
+        } else if (pending && strncmp(text, "Rss:", 4) == 0) {
+            kilobytes += strtoull(text + 4, NULL, 10);
         } else if (pending && strncmp(text, "VmFlags:", 8) == 0 && has_flag(text, "dd")) {
             uint32_t prot = (l.prot & MEM_R) | MEM_X | (has_flag(text, "nh") ? l.prot | MEM_W : 0);
             st = mem_protect(m, l.start, l.end, prot, &all);
         }
     }
     str_free(&h);
-    if (st == BTV_OK)
+    if (st == BTV_OK) {
         *out = m;
-    else
+        *resident = kilobytes * 1024;
+    } else {
         mem_free(m);
+    }
     return st;
 }
 

@@ -10,7 +10,7 @@
 void procmaps_mark(uint64_t start, uint64_t end, uint32_t prot);
 
 /* The regions of the process at v->dir as its own btv has them.  v->high, v->vdso, v->start_brk and v->start_stack are set. */
-BTV_NODISCARD enum btv_status procmaps_regions(const struct proc_view *v, struct mem_space **out);
+BTV_NODISCARD enum btv_status procmaps_regions(const struct proc_view *v, struct mem_space **out, uint64_t *resident);
 
 /* The guest's region that holds `at` or the first above it, without what of the stack has not been touched. */
 bool procmaps_next(const struct proc_view *v, uint64_t at, struct mem_region *out);

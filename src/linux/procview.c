@@ -157,7 +157,7 @@ bool proc_view_open(struct linux_thread *t, pid_t pid, pid_t tid, enum proc_dept
         view_own(t->proc, v);
     else if (!view_other(t->proc, v))
         return false;
-    if (depth == PROC_WITH_REGIONS && pid && procmaps_regions(v, &v->mem) != BTV_OK)
+    if (depth == PROC_WITH_REGIONS && pid && procmaps_regions(v, &v->mem, &v->resident) != BTV_OK)
         return false;
     if (depth == PROC_WITH_REGIONS && mem_get(v->mem, v->start_stack, &r) && (r.flags & MEM_STACK))
         v->stack_low = pid ? r.start : procmaps_stack_low("/proc/thread-self", r.start, r.end);
@@ -205,6 +205,13 @@ static uint64_t smaller(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
+/* Bytes in memory: of another process as counted, of the own what has come since it began, which is cheap. */
+static uint64_t resident(const struct proc_view *v, const struct sizes *size, uint64_t host)
+{
+    const uint64_t start = v->t->proc->host_resident;
+    return v->own ? smaller(host > start ? host - start : host, size->all) : smaller(v->resident, host);
+}
+
 static unsigned count_threads(struct linux_process *p)
 {
     unsigned n = 0;
@@ -239,7 +246,7 @@ static bool add_stat(const struct proc_view *v, struct str *s)
         switch (field) {
         case 20: value = v->own ? count_threads(v->t->proc) : host; break;
         case 23: value = size.all; break;
-        case 24: value = smaller(host, size.all / GUEST_PAGE_SIZE); break;
+        case 24: value = resident(v, &size, host * GUEST_PAGE_SIZE) / GUEST_PAGE_SIZE; break;
         case 33: value = signals ? v->ignored & low_signals : host; break;
         case 34: value = signals ? v->caught & low_signals : host; break;
         case 47: value = v->start_brk; break;
@@ -259,12 +266,12 @@ static bool add_statm(const struct proc_view *v, struct str *s)
 {
     struct str h = STR_INIT;
     struct sizes size = count_sizes(v);
-    uint64_t all, resident, shared;
-    bool ok = read_of(v, "statm", &h) && sscanf(h.p, "%" SCNu64 " %" SCNu64 " %" SCNu64, &all, &resident, &shared) == 3;
+    uint64_t all, host, shared;
+    bool ok = read_of(v, "statm", &h) && sscanf(h.p, "%" SCNu64 " %" SCNu64 " %" SCNu64, &all, &host, &shared) == 3;
     if (ok) {
         all = size.all / GUEST_PAGE_SIZE;
-        resident = smaller(resident, all);
-        str_add(s, "%" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " 0 %" PRIu64 " 0\n", all, resident, smaller(shared, resident), size.text / GUEST_PAGE_SIZE,
+        host = resident(v, &size, host * GUEST_PAGE_SIZE) / GUEST_PAGE_SIZE;
+        str_add(s, "%" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " 0 %" PRIu64 " 0\n", all, host, smaller(shared, host), size.text / GUEST_PAGE_SIZE,
                 (size.data + size.stack) / GUEST_PAGE_SIZE);
     }
     str_free(&h);
@@ -290,7 +297,7 @@ static bool add_status_line(const struct proc_view *v, const struct sizes *size,
         {"VmPeak:", true, all, "VmPeak:\t%8" PRIu64 " kB\n"},
         {"VmSize:", true, all, "VmSize:\t%8" PRIu64 " kB\n"},
         {"VmHWM:", true, smaller(host, all), "VmHWM:\t%8" PRIu64 " kB\n"},
-        {"VmRSS:", true, smaller(host, all), "VmRSS:\t%8" PRIu64 " kB\n"},
+        {"VmRSS:", true, resident(v, size, host * 1024) / 1024, "VmRSS:\t%8" PRIu64 " kB\n"},
         {"VmData:", true, size->data / 1024, "VmData:\t%8" PRIu64 " kB\n"},
         {"VmStk:", true, size->stack / 1024, "VmStk:\t%8" PRIu64 " kB\n"},
         {"VmExe:", true, smaller(size->text, size->exec) / 1024, "VmExe:\t%8" PRIu64 " kB\n"},

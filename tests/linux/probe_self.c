@@ -561,7 +561,7 @@ static void p_usage(void)
     getrusage(RUSAGE_SELF, &u);
     slurp("/proc/self/status");
     long long rss = key_number(probe_text, "VmRSS:"), peak = key_number(probe_text, "VmHWM:"), size = key_number(probe_text, "VmSize:");
-    WANT(rss > 0 && rss <= peak + 2048 && rss <= size, "VmRSS %lld, VmHWM %lld, VmSize %lld", rss, peak, size);
+    WANT(rss > 0 && rss <= peak + 2048 && rss < size, "VmRSS %lld, VmHWM %lld, VmSize %lld", rss, peak, size);
     WANT(u.ru_maxrss > 0 && u.ru_maxrss < 1 << 20, "ru_maxrss %ld", u.ru_maxrss);
     getrusage(RUSAGE_CHILDREN, &u);
 }
