@@ -233,7 +233,7 @@ static bool changes_bytes(int advice)
 static bool set_dump(struct linux_process *p, uint64_t start, uint64_t end, bool leave_out)
 {
     struct mem_region r;
-    for (uint64_t at = start; mem_find(p->mem, at, &r) && r.start < end; at = r.end) {
+    for (uint64_t at = start; at < end && mem_find(p->mem, at, &r) && r.start < end; at = r.end) {
         uint64_t from = r.start > at ? r.start : at;
         r.end = r.end < end ? r.end : end;
         if (r.flags & MEM_HOST)

@@ -168,6 +168,7 @@ static void advice(void)
     memset(p, 5, 4 * PAGE);
     for (unsigned i = 0; i < sizeof harmless / sizeof *harmless; i++)
         CHECK(madvise(p, 4 * PAGE, harmless[i]) == 0 && p[PAGE] == 5, "advice %d: errno %d", harmless[i], errno);
+    CHECK(madvise(p + PAGE, PAGE, MADV_DONTDUMP) == 0 && madvise(p + PAGE, PAGE, MADV_DODUMP) == 0, "a part of a mapping");
     CHECK(madvise(p, PAGE, MADV_DONTNEED) == 0 && p[0] == 0 && p[PAGE] == 5, "MADV_DONTNEED");
     CHECK(madvise(p + PAGE, PAGE, MADV_WIPEONFORK) == 0 && madvise(p + 2 * PAGE, PAGE, MADV_DONTFORK) == 0, "fork advice");
     pid_t pid = fork();
