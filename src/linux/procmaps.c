@@ -204,7 +204,8 @@ static void rename_line(const struct proc_view *v, struct line *l)
 
 static bool joins(const struct line *a, const struct line *b)
 {
-    return a->end == b->start && a->prot == b->prot && a->flags == b->flags && a->shared == b->shared && a->inode == b->inode &&
+    const uint32_t differ = (a->flags ^ b->flags) & ~(uint32_t)MEM_NODUMP; /* which nobody can know of another process */
+    return a->end == b->start && a->prot == b->prot && !differ && a->shared == b->shared && a->inode == b->inode &&
            a->major == b->major && a->minor == b->minor && strcmp(a->name, b->name) == 0 &&
            (!a->inode || a->offset + (a->end - a->start) == b->offset);
 }
