@@ -164,7 +164,8 @@ int64_t linux_program_check(const struct linux_program *prog)
     N(avoid, engine.host_features) N(perf, engine.perf_map)                                                                    \
     N(as, limits.as.set) N(ascur, limits.as.cur) N(asmax, limits.as.max)                                                       \
     N(data, limits.data.set) N(datacur, limits.data.cur) N(datamax, limits.data.max)                                           \
-    N(stack, limits.stack.set) N(stackcur, limits.stack.cur) N(stackmax, limits.stack.max)
+    N(stack, limits.stack.set) N(stackcur, limits.stack.cur) N(stackmax, limits.stack.max)                                     \
+    N(files, limits.files.set) N(filescur, limits.files.cur) N(filesmax, limits.files.max)
 
 static void put_text(struct str *s, const char *key, const char *value)
 {
@@ -377,14 +378,12 @@ static int64_t start_self(struct linux_process *p, const struct linux_program *p
     struct str s = STR_INIT;
     int fd = -1;
     if (by_fd) {
-        fd = fcntl(prog->fd, F_DUPFD, LINUX_PRIVATE_FD_MIN / 2); /* stays open across execve */
-        if (fd < 0)
-            fd = fcntl(prog->fd, F_DUPFD, 0);
+        fd = linux_dup_high(prog->fd, true);
         if (fd < 0)
             return -errno;
     }
     struct linux_options opt = p->opt;
-    opt.limits = (struct linux_limits){p->rlimit[RLIMIT_AS], p->rlimit[RLIMIT_DATA], p->rlimit[RLIMIT_STACK]};
+    opt.limits = (struct linux_limits){p->rlimit[RLIMIT_AS], p->rlimit[RLIMIT_DATA], p->rlimit[RLIMIT_STACK], p->rlimit[RLIMIT_NOFILE]};
     bool hand_self = p->self_fd > 0 && access("/proc/thread-self/exe", F_OK); /* no /proc here */
     opt.self_fd = hand_self ? p->self_fd : 0;
     int64_t filters = seccomp_save(linux_self());

@@ -104,7 +104,7 @@ struct linux_rlimit {
 
 /* What execve hands over of them: HANDOVER_NUMBERS in exec.c. */
 struct linux_limits {
-    struct linux_rlimit as, data, stack;
+    struct linux_rlimit as, data, stack, files;
 };
 
 struct linux_options {
@@ -255,6 +255,8 @@ void linux_mm_fork_done(struct linux_process *p);
 void linux_mm_fit_stack(struct linux_process *p);
 /* mmap for btv's own callers (loader, shmat): the kernel's arguments, result an address or -errno. */
 int64_t linux_mm_mmap(struct linux_process *p, uint64_t addr, uint64_t len, int prot, int flags, int fd, uint64_t off);
+/* A duplicate above the numbers that programs use; it survives execve if `across_exec`.  -1 and errno. */
+int linux_dup_high(int fd, bool across_exec);
 /* A descriptor of btv's own: moved out of the guest's numbers and close-on-exec; hidden from the guest. */
 int linux_private_fd(int fd);
 bool linux_is_private_fd(int fd);

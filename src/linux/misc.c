@@ -29,13 +29,14 @@ int64_t linux_sys_uname(struct linux_thread *t, const uint64_t a[6])
 
 /*
  * Limits on memory are kept for the guest alone: the host's would count btv's own.  The limit on the stack is passed on for the
- * programs that the guest executes, but never below what btv needs itself.
+ * programs that the guest executes, but never below what btv needs itself; the soft limit on descriptors is the host's, the hard one is
+ * not, so that btv can always put its own above the guest's numbers.
  */
 #define HOST_STACK_MIN (UINT64_C(1) << 20)
 
 static bool is_kept(unsigned resource)
 {
-    return resource == RLIMIT_AS || resource == RLIMIT_DATA || resource == RLIMIT_STACK;
+    return resource == RLIMIT_AS || resource == RLIMIT_DATA || resource == RLIMIT_STACK || resource == RLIMIT_NOFILE;
 }
 
 static void get_kept(struct linux_process *p, unsigned resource, uint64_t lim[2])
@@ -49,12 +50,21 @@ static void get_kept(struct linux_process *p, unsigned resource, uint64_t lim[2]
     lim[1] = l->max;
 }
 
-static bool may_raise_limits(void)
+/* May this process raise a hard limit (CAP_SYS_RESOURCE, of the first user namespace)?  Found out by trying, on one that is finite. */
+static bool may_raise(void)
 {
-    struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
-    struct __user_cap_data_struct data[2] = {{0}};
-    return linux_host_syscall(SYS_capget, (uint64_t)(uintptr_t)&head, (uint64_t)(uintptr_t)data, 0, 0, 0, 0) == 0 &&
-           (data[0].effective >> CAP_SYS_RESOURCE & 1);
+    static const unsigned finite[] = {RLIMIT_SIGPENDING, RLIMIT_NPROC, RLIMIT_MEMLOCK, RLIMIT_MSGQUEUE, RLIMIT_RTPRIO, RLIMIT_NICE};
+    for (unsigned i = 0; i < ARRAY_LEN(finite); i++) {
+        uint64_t lim[2];
+        if (linux_host_syscall(SYS_prlimit64, 0, finite[i], 0, (uint64_t)(uintptr_t)lim, 0, 0) < 0 || lim[1] == RLIM_INFINITY)
+            continue;
+        const uint64_t more[2] = {lim[0], lim[1] + 1};
+        if (linux_host_syscall(SYS_prlimit64, 0, finite[i], (uint64_t)(uintptr_t)more, 0, 0, 0) < 0)
+            return false;
+        linux_host_syscall(SYS_prlimit64, 0, finite[i], (uint64_t)(uintptr_t)lim, 0, 0, 0);
+        return true;
+    }
+    return false;
 }
 
 static int64_t set_kept(struct linux_process *p, unsigned resource, const uint64_t lim[2])
@@ -63,12 +73,13 @@ static int64_t set_kept(struct linux_process *p, unsigned resource, const uint64
     get_kept(p, resource, old);
     if (lim[0] > lim[1])
         return -EINVAL;
+    if (lim[1] > old[1] && !may_raise())
+        return -EPERM;
     uint64_t host_now[2] = {0, 0};
     linux_host_syscall(SYS_prlimit64, 0, resource, 0, (uint64_t)(uintptr_t)host_now, 0, 0);
-    if (lim[1] > old[1] && lim[1] <= host_now[1] && !may_raise_limits()) /* the guest alone lowered it */
-        return -EPERM;
-    if (lim[1] > host_now[1]) { /* the host knows whether that is allowed; its soft limit stays: btv's own memory counts there */
-        uint64_t ask[2] = {host_now[0], lim[1]};
+    bool files = resource == RLIMIT_NOFILE;
+    if (files || lim[1] > host_now[1]) { /* of the others the host's soft limit stays: btv's own memory counts there */
+        uint64_t ask[2] = {files ? lim[0] : host_now[0], lim[1] > host_now[1] ? lim[1] : host_now[1]};
         int64_t ret = linux_host_syscall(SYS_prlimit64, 0, resource, (uint64_t)(uintptr_t)ask, 0, 0, 0);
         if (ret < 0)
             return ret;
@@ -79,7 +90,7 @@ static int64_t set_kept(struct linux_process *p, unsigned resource, const uint64
         uint64_t host[2] = {lim[0] < HOST_STACK_MIN ? HOST_STACK_MIN : lim[0], lim[1] < HOST_STACK_MIN ? HOST_STACK_MIN : lim[1]};
         linux_host_syscall(SYS_prlimit64, 0, resource, (uint64_t)(uintptr_t)host, 0, 0, 0);
     }
-    if (resource != RLIMIT_DATA)
+    if (resource == RLIMIT_AS || resource == RLIMIT_STACK)
         linux_mm_fit_stack(p);
     return 0;
 }

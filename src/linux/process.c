@@ -24,36 +24,34 @@
 static _Atomic int private_fds[PRIVATE_FDS];
 static _Atomic unsigned nprivate;
 
-/* A duplicate above the numbers that programs use. */
-static int dup_high(int fd)
+int linux_dup_high(int fd, bool across_exec)
 {
     struct rlimit old, wide;
-    int r = fcntl(fd, F_DUPFD_CLOEXEC, LINUX_PRIVATE_FD_MIN);
+    int how = across_exec ? F_DUPFD : F_DUPFD_CLOEXEC, r = fcntl(fd, how, LINUX_PRIVATE_FD_MIN);
     if (r >= 0 || errno != EINVAL || getrlimit(RLIMIT_NOFILE, &old))
         return r;
     /* The soft limit is in the way; it only matters while a descriptor is made. */
     wide = old;
     wide.rlim_cur = old.rlim_max < LINUX_PRIVATE_FD_MIN + 4 * PRIVATE_FDS ? old.rlim_max : LINUX_PRIVATE_FD_MIN + 4 * PRIVATE_FDS;
     if (wide.rlim_cur > old.rlim_cur && !setrlimit(RLIMIT_NOFILE, &wide)) {
-        r = fcntl(fd, F_DUPFD_CLOEXEC, LINUX_PRIVATE_FD_MIN);
+        r = fcntl(fd, how, LINUX_PRIVATE_FD_MIN);
         setrlimit(RLIMIT_NOFILE, &old);
     }
     if (r < 0)
-        r = fcntl(fd, F_DUPFD_CLOEXEC, (int)(old.rlim_cur > PRIVATE_FDS ? old.rlim_cur - PRIVATE_FDS : 0));
+        r = fcntl(fd, how, (int)(old.rlim_cur > PRIVATE_FDS ? old.rlim_cur - PRIVATE_FDS : 0));
     return r;
 }
 
 /* fd, or its duplicate above the guest's numbers. */
 static int move_high(int fd)
 {
-    int high = fd >= LINUX_PRIVATE_FD_MIN ? fd : dup_high(fd);
-    if (high < 0) {
-        high = fd;
-        fcntl(fd, F_SETFD, FD_CLOEXEC);
-    } else if (high != fd) {
+    int high = fd >= LINUX_PRIVATE_FD_MIN ? fd : linux_dup_high(fd, false);
+    if (high >= 0 && high != fd) {
         close(fd);
+        return high;
     }
-    return high;
+    fcntl(fd, F_SETFD, FD_CLOEXEC); /* it may come from the btv-run before */
+    return fd;
 }
 
 int linux_private_fd(int fd)
@@ -127,6 +125,7 @@ static enum btv_status process_new(const struct linux_options *opt, const struct
     p->rlimit[RLIMIT_AS] = opt->limits.as;
     p->rlimit[RLIMIT_DATA] = opt->limits.data;
     p->rlimit[RLIMIT_STACK] = opt->limits.stack;
+    p->rlimit[RLIMIT_NOFILE] = opt->limits.files;
     pthread_mutex_init(&p->lock, NULL);
     if (!p->abi) {
         free(p);

@@ -348,20 +348,25 @@ static bool add_limits(const struct proc_view *v, struct str *s)
     static const struct {
         const char *name;
         int resource;
-    } kept[] = {{"Max address space", RLIMIT_AS}, {"Max data size", RLIMIT_DATA}, {"Max stack size", RLIMIT_STACK}};
+        const char *unit;
+    } kept[] = {{"Max address space", RLIMIT_AS, "bytes"}, {"Max data size", RLIMIT_DATA, "bytes"}, {"Max stack size", RLIMIT_STACK, "bytes"},
+                {"Max open files", RLIMIT_NOFILE, "files"}};
     struct str h = STR_INIT;
     bool ok = read_of(v, "limits", &h);
     for (const char *line = str_get(&h); ok && *line;) {
         size_t n = strcspn(line, "\n");
         const struct linux_rlimit *l = NULL;
+        const char *unit = NULL;
         for (unsigned i = 0; i < ARRAY_LEN(kept); i++)
-            if (v->known && v->rlimit[kept[i].resource].set && strncmp(line, kept[i].name, strlen(kept[i].name)) == 0)
+            if (v->known && v->rlimit[kept[i].resource].set && strncmp(line, kept[i].name, strlen(kept[i].name)) == 0) {
                 l = &v->rlimit[kept[i].resource];
+                unit = kept[i].unit;
+            }
         if (l) {
             str_addn(s, line, 26);
             add_limit(s, l->cur);
             add_limit(s, l->max);
-            str_add(s, "%-10s\n", "bytes");
+            str_add(s, "%-10s\n", unit);
         } else {
             str_add(s, "%.*s\n", (int)n, line);
         }

@@ -369,8 +369,8 @@ int64_t seccomp_save(const struct linux_thread *t)
     int64_t low = linux_host_syscall(SYS_memfd_create, (uint64_t)(uintptr_t) "", 0, 0, 0, 0, 0);
     if (low < 0)
         return low;
-    int64_t fd = linux_host_syscall(SYS_fcntl, (uint64_t)low, F_DUPFD, LINUX_PRIVATE_FD_MIN / 2, 0, 0, 0);
-    if (fd < 0) /* the limit is lower */
+    int64_t fd = linux_dup_high((int)low, true);
+    if (fd < 0)
         fd = low;
     else
         linux_host_syscall(SYS_close, (uint64_t)low, 0, 0, 0, 0, 0);

@@ -1,7 +1,8 @@
 /*
- * Guest test: limits on memory are enforced, hold for children and survive execve.  Prints what differs.
+ * Guest test: limits on memory and descriptors are enforced, hold for children and survive execve.  Prints what differs.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,9 +50,52 @@ static void test_data(void)
     CHECK((p = sbrk(4 * MIB)) != (void *)-1, "small brk: %m");
 }
 
+/* Seven descriptors, the hard limit too: all of them are the program's. */
+static void test_files(void)
+{
+    struct rlimit l;
+    int n = 0;
+    for (int fd = 3; fd < 7; fd++)
+        close(fd);
+    while (open("/dev/null", O_RDONLY) >= 0)
+        n++;
+    CHECK(errno == EMFILE && n == 4, "%d descriptors: %m", n);
+    CHECK(getrlimit(RLIMIT_NOFILE, &l) == 0 && l.rlim_cur == 7 && l.rlim_max == 7, "the limit is %ju, %ju", (uintmax_t)l.rlim_cur, (uintmax_t)l.rlim_max);
+    l.rlim_cur = 8;
+    CHECK(setrlimit(RLIMIT_NOFILE, &l) == -1 && errno == EINVAL, "above the hard limit: %m");
+}
+
+static int files_in_child(const char *self)
+{
+    const struct rlimit seven = {7, 7};
+    pid_t pid = fork();
+    if (pid == 0) {
+        CHECK(setrlimit(RLIMIT_NOFILE, &seven) == 0, "setrlimit: %m");
+        test_files();
+        for (int fd = 3; fd < 7; fd++)
+            close(fd);
+        if (check_failed)
+            _exit(1);
+        execl("/proc/self/exe", self, "files", NULL);
+        _exit(2);
+    }
+    int status = -1;
+    waitpid(pid, &status, 0);
+    return status;
+}
+
 int main(int argc, char **argv)
 {
     int status;
+    if (argc > 1 && strcmp(argv[1], "files") == 0) {
+        test_files();
+        return check_failed != 0;
+    }
+    if (argc == 1) {
+        CHECK((status = files_in_child(argv[0])) == 0, "descriptors: status 0x%x", (unsigned)status);
+        if (check_failed)
+            return check_done();
+    }
     if (argc == 1) { /* the limit is set before this program starts */
         set(RLIMIT_AS, 64 * MIB);
         execl("/proc/self/exe", argv[0], "limited", NULL);
