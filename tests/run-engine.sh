@@ -1,4 +1,4 @@
-#!/bin/sh
+#!/bin/bash
 # run-engine.sh [FILE.c...] - guest programs that test the engine (default: tests/guests/engine and tests/regress), each built
 # once and run in every mode below.  A line "modes: NAME..." in the head of a file limits it to those modes.
 #

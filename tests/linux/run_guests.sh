@@ -1,4 +1,4 @@
-#!/bin/sh
+#!/bin/bash
 # Builds the guest tests named by the arguments (default: all abi_*.c, sig_*.c and thr_*.c) for RISC-V and runs them.
 # BTV: command that runs a guest program (default: build/btv run).  GUESTS: folder to keep the built programs in.
 # LIMIT: seconds for each (default 60).  The last line sums up.

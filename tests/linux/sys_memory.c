@@ -129,7 +129,7 @@ static void secret(void)
     char *p = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     CHECK(p != MAP_FAILED, "mmap: errno %d", errno);
     if (p != MAP_FAILED) {
-        strcpy(p, "secret");
+        memcpy(p, "secret", sizeof "secret");
         CHECK(!strcmp(p, "secret"), "secret memory");
         int null = open("/dev/zero", O_RDONLY), out[2];
         CHECK(pipe(out) == 0 && write(out[1], p, 6) == 6, "write from secret memory"); /* copies are allowed, pinning is not */

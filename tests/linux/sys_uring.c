@@ -195,7 +195,7 @@ static void registered(void)
     unlink(path);
     CHECK(syscall(SYS_io_uring_register, ring, IORING_REGISTER_BUFFERS, &v, 1) == 0, "buffers: errno %d", errno);
     CHECK(syscall(SYS_io_uring_register, ring, IORING_REGISTER_FILES, &fd, 1) == 0, "files: errno %d", errno);
-    strcpy(area, "fixed");
+    memcpy(area, "fixed", sizeof "fixed");
     put(IORING_OP_WRITE_FIXED, 0, area, 5, 0, 4)->flags = IOSQE_FIXED_FILE;
     CHECK(enter(1, 1) == 1 && (r = take(4)) == 5, "WRITE_FIXED %d", r);
     CHECK(pread(fd, area + 100, 5, 0) == 5 && !memcmp(area + 100, "fixed", 5), "written");
