@@ -35,14 +35,14 @@ enum host_exit {
  * One direct exit of one block, or the inline cache of one indirect jump.  Lives in writable memory within 2 GiB of the
  * code.  `target` is read by emitted code; the engine swaps it between `stub` (unlinked) and the entry of the block for `pc`.
  * An inline cache starts with pc = CPU_NO_PC; the engine fills it once (target before pc) and never changes its pc again,
- * so that the two words cannot be seen out of step.
+ * so that the two words cannot be seen out of step.  Emitted code reads nothing else; the rest is the engine's (run/run.h).
  */
 struct host_link {
     void *_Atomic target;
-    void *stub;
     _Atomic uint64_t pc;
-    struct block *from, *to;         /* engine's */
-    struct host_link *next_in, *prev_in; /* engine's: list of links into `to` */
+    uint32_t stub; /* offset in code memory */
+    uint32_t from; /* the block it belongs to */
+    uint32_t next, prev; /* list of the links into one block */
 };
 
 enum host_reloc_kind {

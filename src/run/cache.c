@@ -92,16 +92,24 @@ static struct table *new_table(uint64_t entries)
 enum btv_status cache_init(struct engine *e, struct btv_error *err)
 {
     e->code_cap = ALIGN_UP(e->cfg.cache_bytes, (uint64_t)65536);
-    e->data_cap = ALIGN_UP(e->code_cap / 2, (uint64_t)65536);
-    uint64_t len = 2 * e->code_cap + e->data_cap;
+    /* programs need half as many bytes of links as of code, and a quarter of blocks */
+    uint64_t links = ALIGN_UP(e->code_cap / 4 * 3, (uint64_t)65536), blocks = ALIGN_UP(e->code_cap / 2, (uint64_t)65536);
+    if (e->code_cap + links > LINK_CODE_REACH)
+        links = LINK_CODE_REACH - e->code_cap;
+    e->records_cap = links + blocks;
+    uint64_t len = 2 * e->code_cap + e->records_cap;
     uint8_t *p = chaos_alloc_fails(CHAOS_NEEDED) ? MAP_FAILED : mmap(NULL, len, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (p == MAP_FAILED)
         return err_host(err, errno, "code cache: cannot reserve %llu bytes; use a smaller --code-cache-mib", (unsigned long long)len);
     e->code = p;
-    e->data = p + e->code_cap;
-    e->write = e->data + e->data_cap;
-    if (mprotect(e->data, e->data_cap, PROT_READ | PROT_WRITE))
-        return err_host(err, errno, "code cache: link records");
+    uint8_t *records = p + e->code_cap;
+    e->links = (struct host_link *)(void *)records;
+    e->max_links = (uint32_t)(links / sizeof *e->links);
+    e->block = (struct block *)(void *)(records + links);
+    e->max_blocks = (uint32_t)(blocks / sizeof *e->block);
+    e->write = records + e->records_cap;
+    if (mprotect(records, e->records_cap, PROT_READ | PROT_WRITE))
+        return err_host(err, errno, "code cache: records");
     arena_init(&e->blocks, e->cfg.alloc ? CHAOS_CHUNK : BLOCKS_ARENA);
     e->table = new_table(FIRST_TABLE);
     if (!e->table)
@@ -133,12 +141,10 @@ static void empty_table(struct engine *e)
 void cache_free(struct engine *e)
 {
     if (e->code)
-        munmap(e->code, 2 * e->code_cap + e->data_cap);
+        munmap(e->code, 2 * e->code_cap + e->records_cap);
     if (e->table)
         free_older(e->table);
     free(e->table);
-    for (unsigned i = 0; i < ARRAY_LEN(e->chunk); i++)
-        free(e->chunk[i]);
     arena_free(&e->blocks);
 }
 
@@ -175,23 +181,20 @@ static void table_put(struct table *t, struct block *b)
     atomic_store_explicit(&n->pc, b->pc + 1, memory_order_release);
 }
 
-static enum btv_status table_add(struct engine *e, struct block *b)
+/* Room for one more block. */
+static enum btv_status table_reserve(struct engine *e)
 {
     struct table *t = e->table;
-    if (t->used * 2 >= t->mask) {
-        struct table *bigger = new_table((t->mask + 1) * 2);
-        if (!bigger)
-            return BTV_NOMEM;
-        for (uint32_t n = 0; n < e->nblocks; n++) {
-            struct block *o = e->chunk[n / BLOCK_CHUNK][n % BLOCK_CHUNK];
-            if (!o->dead && o != b)
-                table_put(bigger, o);
-        }
-        bigger->older = t;
-        atomic_store_explicit(&e->table, bigger, memory_order_release);
-        t = bigger;
-    }
-    table_put(t, b);
+    if (t->used * 2 < t->mask)
+        return BTV_OK;
+    struct table *bigger = new_table((t->mask + 1) * 2);
+    if (!bigger)
+        return BTV_NOMEM;
+    for (uint32_t n = 0; n < e->nblocks; n++)
+        if (!e->block[n].dead)
+            table_put(bigger, &e->block[n]);
+    bigger->older = t;
+    atomic_store_explicit(&e->table, bigger, memory_order_release);
     return BTV_OK;
 }
 
@@ -211,7 +214,7 @@ struct block *cache_block_of(struct engine *e, uint64_t host_pc)
     uint32_t lo = 0, hi = atomic_load_explicit(&e->nblocks, memory_order_acquire);
     while (lo < hi) {
         uint32_t mid = lo + (hi - lo) / 2;
-        struct block *b = e->chunk[mid / BLOCK_CHUNK][mid % BLOCK_CHUNK];
+        struct block *b = &e->block[mid];
         uint64_t start = (uint64_t)(uintptr_t)b->code;
         if (host_pc < start)
             hi = mid;
@@ -221,20 +224,6 @@ struct block *cache_block_of(struct engine *e, uint64_t host_pc)
             return b;
     }
     return NULL;
-}
-
-/* Appends to the list of all blocks. */
-static bool list_block(struct engine *e, struct block *b)
-{
-    uint32_t n = e->nblocks;
-    if (n / BLOCK_CHUNK == ARRAY_LEN(e->chunk))
-        return false;
-    struct block ***chunk = &e->chunk[n / BLOCK_CHUNK];
-    if (!*chunk && (chaos_alloc_fails(CHAOS_OPTIONAL) || !(*chunk = malloc(BLOCK_CHUNK * sizeof **chunk))))
-        return false;
-    e->chunk[n / BLOCK_CHUNK][n % BLOCK_CHUNK] = b;
-    atomic_store_explicit(&e->nblocks, n + 1, memory_order_release);
-    return true;
 }
 
 uint64_t cache_guest_pc(const struct block *b, uint64_t host_pc)
@@ -253,42 +242,52 @@ uint64_t cache_guest_pc(const struct block *b, uint64_t host_pc)
 
 /* -- links -------------------------------------------------------------------------------------------------------- */
 
-void cache_link(struct engine *e, struct host_link *l, struct block *to)
+static uint32_t number_of(const struct engine *e, const struct block *b)
 {
-    if (l->to || to->dead || l->from->dead)
-        return;
-    l->to = to;
-    l->prev_in = NULL;
-    l->next_in = to->incoming;
-    if (to->incoming)
-        to->incoming->prev_in = l;
-    to->incoming = l;
+    return (uint32_t)(b - e->block);
+}
+
+/* False: it leads elsewhere already, or one of the two blocks is dead. */
+static bool join(struct engine *e, struct host_link *l, struct block *to)
+{
+    const struct block *from = &e->block[l->from];
+    uint32_t n = (uint32_t)(l - e->links);
+    if (l->prev != LINK_NONE || to->dead || from->dead)
+        return false;
+    l->prev = LINK_FIRST | number_of(e, to);
+    l->next = to->incoming;
+    if (l->next != LINK_NONE)
+        e->links[l->next].prev = n;
+    to->incoming = n;
     atomic_store_explicit(&l->target, to->code, memory_order_release);
     e->stats.links_made++;
-    TRACE_AT(block, l->from->pc, "0x%llx linked to 0x%llx", (unsigned long long)l->from->pc, (unsigned long long)to->pc);
+    TRACE_AT(block, from->pc, "0x%llx linked to 0x%llx", (unsigned long long)from->pc, (unsigned long long)to->pc);
+    return true;
+}
+
+void cache_link(struct engine *e, struct host_link *l, struct block *to)
+{
+    join(e, l, to);
 }
 
 void cache_fill(struct engine *e, struct host_link *l, struct block *to)
 {
-    if (l->pc != CPU_NO_PC)
-        return;
-    cache_link(e, l, to);
-    if (l->to == to)
+    if (l->pc == CPU_NO_PC && join(e, l, to))
         atomic_store_explicit(&l->pc, to->pc, memory_order_release);
 }
 
-static void unlink_one(struct host_link *l)
+static void unlink_one(struct engine *e, struct host_link *l)
 {
-    if (!l->to)
+    if (l->prev == LINK_NONE)
         return;
-    if (l->prev_in)
-        l->prev_in->next_in = l->next_in;
+    if (l->prev & LINK_FIRST)
+        e->block[l->prev & ~LINK_FIRST].incoming = l->next;
     else
-        l->to->incoming = l->next_in;
-    if (l->next_in)
-        l->next_in->prev_in = l->prev_in;
-    l->to = NULL;
-    atomic_store_explicit(&l->target, l->stub, memory_order_release);
+        e->links[l->prev].next = l->next;
+    if (l->next != LINK_NONE)
+        e->links[l->next].prev = l->prev;
+    l->prev = LINK_NONE;
+    atomic_store_explicit(&l->target, e->code + l->stub, memory_order_release);
 }
 
 /* -- publishing ----------------------------------------------------------------------------------------------------- */
@@ -312,6 +311,7 @@ static bool add_page_refs(struct engine *e, struct block *b)
             struct page_ref *ref = ARENA_NEW(&e->blocks, struct page_ref);
             if (!ref)
                 return false;
+            e->stats.side_bytes += sizeof *ref;
             ref->page = page;
             ref->block = b;
             ref->next = e->pages[page % PAGE_BUCKETS];
@@ -336,7 +336,7 @@ static void note_published(struct engine *e, const struct block *b, const struct
     e->stats.host_bytes += c->len;
     e->stats.host_hot_bytes += c->hot_len;
     TRACE_AT(block, b->pc, "0x%llx translated: %u instructions, %u bytes at %p", (unsigned long long)b->pc, b->insns, b->code_len, (void *)b->code);
-    e->stats.side_bytes += b->nmarks * sizeof *b->mark + b->nlinks * sizeof *b->link;
+    e->stats.side_bytes += sizeof *b + b->nmarks * sizeof *b->mark + b->nlinks * sizeof *e->links + range_bytes(b->range, b->nranges);
     if (e->perf_map) {
         fprintf(e->perf_map, "%llx %x guest_%llx\n", (unsigned long long)(uintptr_t)b->code, b->code_len, (unsigned long long)b->pc);
         fflush(e->perf_map);
@@ -351,40 +351,39 @@ enum btv_status cache_publish(struct engine *e, const struct guest_lift *g, cons
         *out = old;
         return BTV_OK;
     }
-    uint64_t links_bytes = c->nlinks * sizeof(struct host_link);
-    if (e->data_used + links_bytes > e->data_cap)
+    if (c->nlinks > e->max_links - e->nlinks || e->nblocks == e->max_blocks)
         return BTV_LIMIT;
     enum btv_status st = own_memory(e, err);
+    if (st == BTV_OK)
+        st = table_reserve(e);
     if (st != BTV_OK)
         return st;
     if (!fits(e, c->len))
         return BTV_LIMIT;
-    struct host_link *links = (struct host_link *)(void *)(e->data + e->data_used);
+    struct host_link *links = e->links + e->nlinks;
     uint8_t *at = e->code + ALIGN_UP(e->code_used, (uint64_t)16);
     uint32_t copy_len = range_bytes(g->range, g->nranges);
-    struct block *b = ARENA_NEW(&e->blocks, struct block);
+    struct block *b = &e->block[e->nblocks];
     struct host_mark *marks = ARENA_ARRAY(&e->blocks, struct host_mark, c->nmarks);
     uint8_t *kept = arena_push_raw(&e->blocks, copy_len);
-    if (!b || !marks || !kept) {
+    if (!marks || !kept)
         return BTV_NOMEM;
-    }
     relocate(e, c, c->bytes, at, links);
     append(e, c->bytes, c->len);
     memcpy(marks, c->mark, c->nmarks * sizeof *marks);
     memcpy(kept, copy, copy_len);
     *b = (struct block){.pc = pc, .code = at, .code_len = c->len, .insns = (uint16_t)g->insns, .nranges = (uint8_t)g->nranges,
-                        .nlinks = (uint8_t)c->nlinks, .alone = c->alone, .mark = marks, .nmarks = c->nmarks, .link = links, .copy = kept};
+                        .nlinks = (uint8_t)c->nlinks, .alone = c->alone, .mark = marks, .nmarks = c->nmarks, .link = e->nlinks, .incoming = LINK_NONE, .copy = kept};
     memcpy(b->range, g->range, sizeof b->range);
     for (unsigned i = 0; i < c->nlinks; i++) {
-        links[i] = (struct host_link){.stub = at + c->link_stub[i], .pc = c->link_pc[i], .from = b};
-        links[i].target = links[i].stub;
+        uint32_t stub = (uint32_t)(at - e->code) + c->link_stub[i];
+        links[i] = (struct host_link){.target = e->code + stub, .pc = c->link_pc[i], .stub = stub, .from = e->nblocks, .prev = LINK_NONE};
     }
-    e->data_used += links_bytes;
-    if (!add_page_refs(e, b) || !list_block(e, b))
+    if (!add_page_refs(e, b))
         return BTV_NOMEM;
-    st = table_add(e, b);
-    if (st != BTV_OK)
-        return st;
+    e->nlinks += c->nlinks;
+    atomic_store_explicit(&e->nblocks, e->nblocks + 1, memory_order_release); /* first: who finds the block may fault in it */
+    table_put(e->table, b);
     note_published(e, b, c);
     *out = b;
     return BTV_OK;
@@ -398,10 +397,10 @@ void cache_kill(struct engine *e, struct block *b)
         return;
     b->dead = true;
     table_remove(e, b);
-    while (b->incoming)
-        unlink_one(b->incoming);
+    while (b->incoming != LINK_NONE)
+        unlink_one(e, &e->links[b->incoming]);
     for (unsigned i = 0; i < b->nlinks; i++)
-        unlink_one(&b->link[i]);
+        unlink_one(e, &e->links[b->link + i]);
     for (struct engine_thread *t = e->threads; t; t = t->next) {
         struct jump_entry *j = &t->jumps[b->pc >> 1 & (CPU_JUMP_ENTRIES - 1)];
         if (j->pc == b->pc)
@@ -419,7 +418,7 @@ void engine_share(struct engine *e)
     e->hcfg.alone = false;
     e->generation++;
     for (uint32_t n = 0; n < e->nblocks; n++) {
-        struct block *b = e->chunk[n / BLOCK_CHUNK][n % BLOCK_CHUNK];
+        struct block *b = &e->block[n];
         if (b->alone)
             cache_kill(e, b);
     }
@@ -468,7 +467,7 @@ static void drop_in(struct engine *e, struct page_ref **head, uint64_t start, ui
 
 void cache_drop_near(struct engine *e, uint32_t n)
 {
-    const struct block *seed = e->chunk[n / BLOCK_CHUNK][n % BLOCK_CHUNK];
+    const struct block *seed = &e->block[n];
     e->generation++;
     for (unsigned i = 0; i < seed->nranges; i++)
         drop_in(e, &e->pages[(seed->range[i].start >> GUEST_PAGE_BITS) % PAGE_BUCKETS], seed->range[i].start, seed->range[i].end, DROP_ALL);
@@ -523,7 +522,7 @@ bool cache_flush(struct engine *e, struct engine_thread *self)
     empty_table(e);
     arena_free(&e->blocks);
     arena_init(&e->blocks, e->cfg.alloc ? CHAOS_CHUNK : BLOCKS_ARENA);
-    e->data_used = 0;
+    e->nlinks = 0;
     struct btv_error err = {0};
     if (new_memory(e, 0, &err) == BTV_OK) {
         put_stubs(e);

@@ -38,10 +38,19 @@ struct block {
     struct guest_range range[GUEST_MAX_RANGES];
     struct host_mark *mark;
     unsigned nmarks;
-    struct host_link *link;     /* nlinks of them */
-    struct host_link *incoming; /* links of other blocks that jump here */
+    uint32_t link;              /* number of the first of its nlinks */
+    uint32_t incoming;          /* the first link of other blocks that jumps here, or LINK_NONE */
     uint8_t *copy;              /* the guest bytes it was made from, range after range */
 };
+
+/*
+ * Links are named by their numbers.  The links into one block form a list: `next` is the next one or LINK_NONE; `prev` the one
+ * before, LINK_FIRST | the number of the block for the first, and LINK_NONE while the link leads to its stub.
+ */
+#define LINK_NONE UINT32_MAX
+#define LINK_FIRST (UINT32_C(1) << 31)
+#define LINK_CODE_REACH ((UINT64_C(1) << 31) - 65536) /* from any code to any link */
+_Static_assert(sizeof(struct host_link) == 32 && LINK_CODE_REACH / sizeof(struct host_link) < LINK_FIRST, "numbers of links");
 
 /* One (page, block) pair of the page index. */
 struct page_ref {
@@ -69,7 +78,6 @@ enum {
 };
 
 #define COLD_BUCKETS 65536
-#define BLOCK_CHUNK 4096u
 #define BLOCKS_ARENA (256 * 1024)
 #define CHAOS_CHUNK 4096 /* of arenas under --chaos=alloc: many allocations */
 
@@ -103,13 +111,15 @@ struct engine {
     uint8_t *write;           /* the same memory, writable */
     bool own;                 /* the memory is this process's to append to; not so in a new child of fork (cache_disown) */
     uint64_t written_from;    /* offset from which the writable view may be resident */
-    uint8_t *data;            /* link records */
-    uint64_t data_cap, data_used;
+    struct host_link *links;  /* near the code */
+    uint32_t max_links, nlinks;
+    uint64_t records_cap;     /* bytes reserved for links and blocks */
+    struct block *block;      /* all blocks, in order of address */
+    uint32_t max_blocks;
+    _Atomic uint32_t nblocks;
     enum host_exit (*enter)(struct cpu *cpu, void *code);
 
-    struct arena blocks;      /* struct block, marks, copies, page refs; freed by a flush */
-    struct block **chunk[1024]; /* all blocks in order of address, BLOCK_CHUNK each */
-    _Atomic uint32_t nblocks;
+    struct arena blocks;      /* marks, copies, page refs; freed by a flush */
     struct page_ref *pages[PAGE_BUCKETS];
     struct table *_Atomic table;
     _Atomic uint64_t generation; /* changes whenever guest code may have changed */

@@ -74,7 +74,7 @@ static enum host_exit run(struct cpu *cpu, const struct host_code *c, struct hos
     uint8_t *code = at + 4096;
     memcpy(code, c->bytes, c->len);
     for (unsigned i = 0; i < c->nlinks; i++)
-        links[i] = (struct host_link){.target = code + c->link_stub[i], .stub = code + c->link_stub[i], .pc = c->link_pc[i]};
+        links[i] = (struct host_link){.target = code + c->link_stub[i], .pc = c->link_pc[i]};
     for (unsigned i = 0; i < c->nreloc; i++) {
         const uint8_t *to = c->reloc[i].kind == HOST_RELOC_LINK    ? (uint8_t *)&links[c->reloc[i].index].target
                             : c->reloc[i].kind == HOST_RELOC_CACHE ? (uint8_t *)&links[c->reloc[i].index].pc
