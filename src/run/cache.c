@@ -1,6 +1,7 @@
 /*
  * The code cache: memory, blocks, look-up, links, invalidation.  See run.h for the locks and the layout.
  */
+#include <assert.h>
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -92,11 +93,12 @@ static struct table *new_table(uint64_t entries)
 enum btv_status cache_init(struct engine *e, struct btv_error *err)
 {
     e->code_cap = ALIGN_UP(e->cfg.cache_bytes, (uint64_t)65536);
-    /* programs need half as many bytes of links as of code, and a quarter of blocks */
+    /* programs need less: two thirds as many bytes of links as of code, a quarter of blocks, and nearly half of packed */
     uint64_t links = ALIGN_UP(e->code_cap / 4 * 3, (uint64_t)65536), blocks = ALIGN_UP(e->code_cap / 2, (uint64_t)65536);
     if (e->code_cap + links > LINK_CODE_REACH)
         links = LINK_CODE_REACH - e->code_cap;
-    e->records_cap = links + blocks;
+    e->packed_cap = (uint32_t)blocks;
+    e->records_cap = links + blocks + e->packed_cap;
     uint64_t len = 2 * e->code_cap + e->records_cap;
     uint8_t *p = chaos_alloc_fails(CHAOS_NEEDED) ? MAP_FAILED : mmap(NULL, len, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (p == MAP_FAILED)
@@ -107,6 +109,7 @@ enum btv_status cache_init(struct engine *e, struct btv_error *err)
     e->max_links = (uint32_t)(links / sizeof *e->links);
     e->block = (struct block *)(void *)(records + links);
     e->max_blocks = (uint32_t)(blocks / sizeof *e->block);
+    e->packed = records + links + blocks;
     e->write = records + e->records_cap;
     if (mprotect(records, e->records_cap, PROT_READ | PROT_WRITE))
         return err_host(err, errno, "code cache: records");
@@ -211,14 +214,14 @@ static void table_remove(struct engine *e, const struct block *b)
 /* Code is only appended, so blocks in order of publication are in order of address. */
 struct block *cache_block_of(struct engine *e, uint64_t host_pc)
 {
+    uint64_t at = host_pc - (uint64_t)(uintptr_t)e->code;
     uint32_t lo = 0, hi = atomic_load_explicit(&e->nblocks, memory_order_acquire);
     while (lo < hi) {
         uint32_t mid = lo + (hi - lo) / 2;
         struct block *b = &e->block[mid];
-        uint64_t start = (uint64_t)(uintptr_t)b->code;
-        if (host_pc < start)
+        if (at < b->code)
             hi = mid;
-        else if (host_pc >= start + b->code_len)
+        else if (at >= (uint64_t)b->code + b->code_len)
             lo = mid + 1;
         else
             return b;
@@ -226,18 +229,12 @@ struct block *cache_block_of(struct engine *e, uint64_t host_pc)
     return NULL;
 }
 
-uint64_t cache_guest_pc(const struct block *b, uint64_t host_pc)
+uint64_t cache_guest_pc(const struct engine *e, const struct block *b, uint64_t host_pc)
 {
-    uint32_t off = (uint32_t)(host_pc - (uint64_t)(uintptr_t)b->code);
-    unsigned lo = 0, hi = b->nmarks;
-    while (hi - lo > 1) {
-        unsigned mid = (lo + hi) / 2;
-        if (b->mark[mid].offset <= off)
-            lo = mid;
-        else
-            hi = mid;
-    }
-    return b->nmarks ? b->pc + (uint64_t)(int64_t)(int32_t)b->mark[lo].pc_delta : b->pc;
+    uint64_t off = host_pc - (uint64_t)(uintptr_t)block_code(e, b), pc = b->pc;
+    for (struct block_marks m = block_marks(e, b); block_next_mark(&m) && m.offset <= off;)
+        pc = m.pc;
+    return pc;
 }
 
 /* -- links -------------------------------------------------------------------------------------------------------- */
@@ -259,7 +256,7 @@ static bool join(struct engine *e, struct host_link *l, struct block *to)
     if (l->next != LINK_NONE)
         e->links[l->next].prev = n;
     to->incoming = n;
-    atomic_store_explicit(&l->target, to->code, memory_order_release);
+    atomic_store_explicit(&l->target, block_code(e, to), memory_order_release);
     e->stats.links_made++;
     TRACE_AT(block, from->pc, "0x%llx linked to 0x%llx", (unsigned long long)from->pc, (unsigned long long)to->pc);
     return true;
@@ -304,10 +301,10 @@ static void relocate(const struct engine *e, const struct host_code *c, uint8_t 
     }
 }
 
-static bool add_page_refs(struct engine *e, struct block *b)
+static bool add_page_refs(struct engine *e, const struct guest_lift *g, struct block *b)
 {
-    for (unsigned r = 0; r < b->nranges; r++)
-        for (uint64_t page = b->range[r].start >> GUEST_PAGE_BITS; page <= (b->range[r].end - 1) >> GUEST_PAGE_BITS; page++) {
+    for (unsigned r = 0; r < g->nranges; r++)
+        for (uint64_t page = g->range[r].start >> GUEST_PAGE_BITS; page <= (g->range[r].end - 1) >> GUEST_PAGE_BITS; page++) {
             struct page_ref *ref = ARENA_NEW(&e->blocks, struct page_ref);
             if (!ref)
                 return false;
@@ -320,38 +317,30 @@ static bool add_page_refs(struct engine *e, struct block *b)
     return true;
 }
 
-static uint32_t range_bytes(const struct guest_range *r, unsigned n)
-{
-    uint64_t sum = 0;
-    for (unsigned i = 0; i < n; i++)
-        sum += r[i].end - r[i].start;
-    return (uint32_t)sum;
-}
-
-static void note_published(struct engine *e, const struct block *b, const struct host_code *c)
+static void note_published(struct engine *e, const struct block *b, const struct guest_lift *g, const struct host_code *c, uint32_t packed)
 {
     e->stats.blocks_translated++;
     e->stats.insns_translated += b->insns;
-    e->stats.guest_bytes += range_bytes(b->range, b->nranges);
+    for (unsigned i = 0; i < g->nranges; i++)
+        e->stats.guest_bytes += g->range[i].end - g->range[i].start;
     e->stats.host_bytes += c->len;
     e->stats.host_hot_bytes += c->hot_len;
-    TRACE_AT(block, b->pc, "0x%llx translated: %u instructions, %u bytes at %p", (unsigned long long)b->pc, b->insns, b->code_len, (void *)b->code);
-    e->stats.side_bytes += sizeof *b + b->nmarks * sizeof *b->mark + b->nlinks * sizeof *e->links + range_bytes(b->range, b->nranges);
+    TRACE_AT(block, b->pc, "0x%llx translated: %u instructions, %u bytes at %p", (unsigned long long)b->pc, b->insns, b->code_len, (void *)block_code(e, b));
+    e->stats.side_bytes += sizeof *b + b->nlinks * sizeof *e->links + packed;
     if (e->perf_map) {
-        fprintf(e->perf_map, "%llx %x guest_%llx\n", (unsigned long long)(uintptr_t)b->code, b->code_len, (unsigned long long)b->pc);
+        fprintf(e->perf_map, "%llx %x guest_%llx\n", (unsigned long long)(uintptr_t)block_code(e, b), b->code_len, (unsigned long long)b->pc);
         fflush(e->perf_map);
     }
 }
 
-enum btv_status cache_publish(struct engine *e, const struct guest_lift *g, const struct host_code *c, const uint8_t *copy, uint64_t pc,
-                              struct block **out, struct btv_error *err)
+enum btv_status cache_publish(struct engine *e, const struct guest_lift *g, const struct host_code *c, struct block **out, struct btv_error *err)
 {
-    struct block *old = cache_find(e, pc);
+    struct block *old = cache_find(e, g->pc);
     if (old) {
         *out = old;
         return BTV_OK;
     }
-    if (c->nlinks > e->max_links - e->nlinks || e->nblocks == e->max_blocks)
+    if (c->nlinks > e->max_links - e->nlinks || e->nblocks == e->max_blocks || e->packed_cap - e->packed_used < RECORD_MAX)
         return BTV_LIMIT;
     enum btv_status st = own_memory(e, err);
     if (st == BTV_OK)
@@ -362,29 +351,25 @@ enum btv_status cache_publish(struct engine *e, const struct guest_lift *g, cons
         return BTV_LIMIT;
     struct host_link *links = e->links + e->nlinks;
     uint8_t *at = e->code + ALIGN_UP(e->code_used, (uint64_t)16);
-    uint32_t copy_len = range_bytes(g->range, g->nranges);
     struct block *b = &e->block[e->nblocks];
-    struct host_mark *marks = ARENA_ARRAY(&e->blocks, struct host_mark, c->nmarks);
-    uint8_t *kept = arena_push_raw(&e->blocks, copy_len);
-    if (!marks || !kept)
+    if (!add_page_refs(e, g, b))
         return BTV_NOMEM;
+    assert(c->len <= UINT16_MAX && g->insns <= GUEST_MAX_INSNS && c->nmarks <= GUEST_MAX_INSNS && c->nlinks <= HOST_MAX_LINKS);
     relocate(e, c, c->bytes, at, links);
     append(e, c->bytes, c->len);
-    memcpy(marks, c->mark, c->nmarks * sizeof *marks);
-    memcpy(kept, copy, copy_len);
-    *b = (struct block){.pc = pc, .code = at, .code_len = c->len, .insns = (uint16_t)g->insns, .nranges = (uint8_t)g->nranges,
-                        .nlinks = (uint8_t)c->nlinks, .alone = c->alone, .mark = marks, .nmarks = c->nmarks, .link = e->nlinks, .incoming = LINK_NONE, .copy = kept};
-    memcpy(b->range, g->range, sizeof b->range);
+    uint32_t packed = record_pack(e->packed + e->packed_used, g, c);
+    *b = (struct block){.pc = g->pc, .code = (uint32_t)(at - e->code), .packed = e->packed_used, .link = e->nlinks, .incoming = LINK_NONE,
+                        .code_len = (uint16_t)c->len, .insns = (uint8_t)g->insns, .nranges = (uint8_t)g->nranges, .nlinks = (uint8_t)c->nlinks,
+                        .nmarks = (uint8_t)c->nmarks, .alone = c->alone};
     for (unsigned i = 0; i < c->nlinks; i++) {
-        uint32_t stub = (uint32_t)(at - e->code) + c->link_stub[i];
+        uint32_t stub = b->code + c->link_stub[i];
         links[i] = (struct host_link){.target = e->code + stub, .pc = c->link_pc[i], .stub = stub, .from = e->nblocks, .prev = LINK_NONE};
     }
-    if (!add_page_refs(e, b))
-        return BTV_NOMEM;
+    e->packed_used += packed;
     e->nlinks += c->nlinks;
     atomic_store_explicit(&e->nblocks, e->nblocks + 1, memory_order_release); /* first: who finds the block may fault in it */
     table_put(e->table, b);
-    note_published(e, b, c);
+    note_published(e, b, g, c, packed);
     *out = b;
     return BTV_OK;
 }
@@ -427,22 +412,26 @@ void engine_share(struct engine *e)
 
 bool cache_stale(struct engine *e, const struct block *b)
 {
-    const uint8_t *copy = b->copy;
-    for (unsigned i = 0; i < b->nranges; i++) {
-        uint64_t len = b->range[i].end - b->range[i].start;
-        if (!mem_check(e->mem, b->range[i].start, len, MEM_X))
+    struct block_ranges r;
+    block_ranges(e, b, &r);
+    const uint8_t *copy = r.copy;
+    for (unsigned i = 0; i < r.n; i++) {
+        uint64_t len = r.range[i].end - r.range[i].start;
+        if (!mem_check(e->mem, r.range[i].start, len, MEM_X))
             return true;
-        if (run_differs(copy, b->range[i].start, len))
+        if (run_differs(copy, r.range[i].start, len))
             return true;
         copy += len;
     }
     return false;
 }
 
-static bool overlaps(const struct block *b, uint64_t start, uint64_t end)
+static bool overlaps(const struct engine *e, const struct block *b, uint64_t start, uint64_t end)
 {
-    for (unsigned i = 0; i < b->nranges; i++)
-        if (b->range[i].start < end && start < b->range[i].end)
+    struct block_ranges r;
+    block_ranges(e, b, &r);
+    for (unsigned i = 0; i < r.n; i++)
+        if (r.range[i].start < end && start < r.range[i].end)
             return true;
     return false;
 }
@@ -454,7 +443,7 @@ static void drop_in(struct engine *e, struct page_ref **head, uint64_t start, ui
     for (struct page_ref *r; (r = *head);) {
         struct block *b = r->block;
         bool gone = b->dead;
-        if (!gone && overlaps(b, start, end) && (which == DROP_ALL || cache_stale(e, b))) {
+        if (!gone && overlaps(e, b, start, end) && (which == DROP_ALL || cache_stale(e, b))) {
             cache_kill(e, b);
             gone = true;
         }
@@ -467,10 +456,11 @@ static void drop_in(struct engine *e, struct page_ref **head, uint64_t start, ui
 
 void cache_drop_near(struct engine *e, uint32_t n)
 {
-    const struct block *seed = &e->block[n];
+    struct block_ranges seed;
+    block_ranges(e, &e->block[n], &seed);
     e->generation++;
-    for (unsigned i = 0; i < seed->nranges; i++)
-        drop_in(e, &e->pages[(seed->range[i].start >> GUEST_PAGE_BITS) % PAGE_BUCKETS], seed->range[i].start, seed->range[i].end, DROP_ALL);
+    for (unsigned i = 0; i < seed.n; i++)
+        drop_in(e, &e->pages[(seed.range[i].start >> GUEST_PAGE_BITS) % PAGE_BUCKETS], seed.range[i].start, seed.range[i].end, DROP_ALL);
 }
 
 void engine_invalidate(struct engine *e, uint64_t start, uint64_t end)
@@ -522,7 +512,7 @@ bool cache_flush(struct engine *e, struct engine_thread *self)
     empty_table(e);
     arena_free(&e->blocks);
     arena_init(&e->blocks, e->cfg.alloc ? CHAOS_CHUNK : BLOCKS_ARENA);
-    e->nlinks = 0;
+    e->nlinks = e->packed_used = 0;
     struct btv_error err = {0};
     if (new_memory(e, 0, &err) == BTV_OK) {
         put_stubs(e);

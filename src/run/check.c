@@ -98,11 +98,11 @@ static unsigned interpret(struct shadow *s, struct engine_thread *t, const struc
 {
     struct engine *e = t->engine;
     struct guest_shadow sh = {.ctx = s, .load = shadow_load, .store = shadow_store};
+    struct block_marks m = block_marks(e, b);
     unsigned n = 0, done;
     snapshot(s, 0, e->guest->slot_pc);
-    for (n = 0; n < b->nmarks && n < GUEST_MAX_INSNS; n++) {
-        uint64_t pc = b->pc + (uint64_t)(int64_t)(int32_t)b->mark[n].pc_delta;
-        if (s->cpu.slot[e->guest->slot_pc] != pc)
+    for (n = 0; n < GUEST_MAX_INSNS && block_next_mark(&m); n++) {
+        if (s->cpu.slot[e->guest->slot_pc] != m.pc)
             break;
         s->insn = n;
         e->guest->step(&s->cpu, &t->fetch, &sh, 1, last, &done);

@@ -244,11 +244,13 @@ void engine_fork_child(struct engine *e, struct engine_thread *t)
 }
 
 /* The guest bytes a block starts with, from its own copy: memory may have changed, and the program may lie anywhere. */
-static const uint8_t *block_bytes(const struct block *b, size_t *n)
+static const uint8_t *block_bytes(const struct engine *e, const struct block *b, size_t *n)
 {
-    const uint8_t *copy = b->copy;
-    for (unsigned i = 0; i < b->nranges; i++) {
-        const struct guest_range *r = &b->range[i];
+    struct block_ranges all;
+    block_ranges(e, b, &all);
+    const uint8_t *copy = all.copy;
+    for (unsigned i = 0; i < all.n; i++) {
+        const struct guest_range *r = &all.range[i];
         if (b->pc >= r->start && b->pc < r->end) {
             *n = (size_t)(r->end - b->pc);
             return copy + (b->pc - r->start);
@@ -266,11 +268,11 @@ void engine_describe(struct engine_thread *t, const void *uc, struct str *s)
     const uint8_t *bytes = NULL;
     size_t n = 0;
     if (b) { /* slot pc is where the thread entered code, perhaps many blocks ago */
-        pc = cache_guest_pc(b, host_pc);
+        pc = cache_guest_pc(e, b, host_pc);
         str_add(s, "guest pc 0x%llx, tier baseline, block 0x%llx of %u instructions, host offset 0x%llx", (unsigned long long)pc, (unsigned long long)b->pc,
-                b->insns, (unsigned long long)(host_pc - (uint64_t)(uintptr_t)b->code));
+                b->insns, (unsigned long long)(host_pc - (uint64_t)(uintptr_t)block_code(e, b)));
         pc = b->pc;
-        bytes = block_bytes(b, &n);
+        bytes = block_bytes(e, b, &n);
     } else {
         const char *where = t->interpreting ? "tier interpreter" : uc && engine_in_code(e, uc) ? "in a stub" : "not in guest code";
         str_add(s, "guest pc 0x%llx, %s", (unsigned long long)pc, where);

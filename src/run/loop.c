@@ -79,7 +79,7 @@ bool run_interpret(struct engine_thread *t, unsigned max_insns, enum engine_stop
 enum host_exit run_enter(struct engine_thread *t, struct block *b)
 {
     t->stats.entries++;
-    enum host_exit k = t->engine->enter(&t->cpu, b->code);
+    enum host_exit k = t->engine->enter(&t->cpu, block_code(t->engine, b));
     t->engine->host->fp_leave(&t->cpu);
     return k;
 }
@@ -132,7 +132,7 @@ static void remember_jump(struct engine_thread *t, uint64_t pc, struct block *b,
         pthread_mutex_unlock(&t->engine->lock);
     }
     __atomic_store_n(&j->pc, CPU_NO_PC, __ATOMIC_RELAXED);
-    j->code = b->code;
+    j->code = block_code(t->engine, b);
     __atomic_store_n(&j->pc, pc, __ATOMIC_SEQ_CST);
     if (b->dead) /* killed meanwhile: the killer may have looked before we wrote */
         __atomic_store_n(&j->pc, CPU_NO_PC, __ATOMIC_SEQ_CST);

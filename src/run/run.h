@@ -5,6 +5,7 @@
  *   loop.c       the dispatcher: interpret, translate, enter, react to exits
  *   translate.c  guest code -> IR -> host code -> published block
  *   cache.c      code memory, blocks, look-up, links, invalidation, flushing
+ *   record.c     the packed part of blocks
  *   fault.c      host faults -> guest exceptions
  *   check.c      --check=exec
  *   chaos.c      --chaos
@@ -27,21 +28,19 @@
 #include "host/host.h"
 #include "run/engine.h"
 
+/* Some 11,000 of them after the start of a large program, so it matters how large they are. */
 struct block {
     uint64_t pc;
-    uint8_t *code;
-    uint32_t code_len;
-    uint16_t insns;
-    uint8_t nranges, nlinks;
+    uint32_t code;     /* offset in code memory */
+    uint32_t packed;   /* offset in engine.packed: ranges, copy, marks; see record.c */
+    uint32_t link;     /* number of the first of its nlinks */
+    uint32_t incoming; /* the first link of other blocks that jumps here, or LINK_NONE */
+    uint16_t code_len;
+    uint8_t insns, nranges, nlinks, nmarks;
     _Atomic bool dead;
     bool alone; /* its code counts on host_config.alone */
-    struct guest_range range[GUEST_MAX_RANGES];
-    struct host_mark *mark;
-    unsigned nmarks;
-    uint32_t link;              /* number of the first of its nlinks */
-    uint32_t incoming;          /* the first link of other blocks that jumps here, or LINK_NONE */
-    uint8_t *copy;              /* the guest bytes it was made from, range after range */
 };
+_Static_assert(sizeof(struct block) == 32 && GUEST_MAX_INSNS <= UINT8_MAX && HOST_MAX_LINKS <= UINT8_MAX, "numbers of a block");
 
 /*
  * Links are named by their numbers.  The links into one block form a list: `next` is the next one or LINK_NONE; `prev` the one
@@ -113,13 +112,15 @@ struct engine {
     uint64_t written_from;    /* offset from which the writable view may be resident */
     struct host_link *links;  /* near the code */
     uint32_t max_links, nlinks;
-    uint64_t records_cap;     /* bytes reserved for links and blocks */
+    uint8_t *packed;          /* of all blocks, one after the other */
+    uint32_t packed_cap, packed_used;
+    uint64_t records_cap;     /* bytes reserved for links, blocks and packed */
     struct block *block;      /* all blocks, in order of address */
     uint32_t max_blocks;
     _Atomic uint32_t nblocks;
     enum host_exit (*enter)(struct cpu *cpu, void *code);
 
-    struct arena blocks;      /* marks, copies, page refs; freed by a flush */
+    struct arena blocks;      /* page refs; freed by a flush */
     struct page_ref *pages[PAGE_BUCKETS];
     struct table *_Atomic table;
     _Atomic uint64_t generation; /* changes whenever guest code may have changed */
@@ -158,8 +159,7 @@ void cache_free(struct engine *e);
 void cache_disown(struct engine *e);
 struct block *cache_find(struct engine *e, uint64_t pc);
 /* Appends code and publishes the block.  *out may be an older block for the same pc.  BTV_LIMIT: no room, flush. Lock held. */
-BTV_NODISCARD enum btv_status cache_publish(struct engine *e, const struct guest_lift *g, const struct host_code *c, const uint8_t *copy, uint64_t pc,
-                                            struct block **out, struct btv_error *err);
+BTV_NODISCARD enum btv_status cache_publish(struct engine *e, const struct guest_lift *g, const struct host_code *c, struct block **out, struct btv_error *err);
 void cache_link(struct engine *e, struct host_link *l, struct block *to); /* lock held */
 /* The same for the inline cache of an indirect jump, unless it is filled. */
 void cache_fill(struct engine *e, struct host_link *l, struct block *to); /* lock held */
@@ -170,8 +170,34 @@ void cache_drop_near(struct engine *e, uint32_t n);                       /* loc
 /* Lock held.  False: not now, see engine_stop_threads. */
 bool cache_flush(struct engine *e, struct engine_thread *self);
 struct block *cache_block_of(struct engine *e, uint64_t host_pc);         /* any thread, also in signal handlers */
-uint64_t cache_guest_pc(const struct block *b, uint64_t host_pc);
+uint64_t cache_guest_pc(const struct engine *e, const struct block *b, uint64_t host_pc);
 void cache_clear_jumps(const struct engine *e, struct jump_entry *jumps);
+
+static inline uint8_t *block_code(const struct engine *e, const struct block *b)
+{
+    return e->code + b->code;
+}
+
+/* -- record.c: all but the first in signal handlers, too -- */
+#define RECORD_MAX (GUEST_MAX_RANGES * 2 * 10 + GUEST_MAX_BYTES + GUEST_MAX_INSNS * 2 * 10)
+/* Writes at most RECORD_MAX bytes; how many. */
+uint32_t record_pack(uint8_t *out, const struct guest_lift *g, const struct host_code *c);
+struct block_ranges {
+    unsigned n;
+    uint32_t bytes; /* in all */
+    struct guest_range range[GUEST_MAX_RANGES];
+    const uint8_t *copy; /* the guest bytes the block was made from, range after range */
+};
+void block_ranges(const struct engine *e, const struct block *b, struct block_ranges *out);
+/* Where its guest instructions start in the code, in order of host offset: for (m = block_marks(e, b); block_next_mark(&m);) */
+struct block_marks {
+    const uint8_t *at;
+    unsigned left;
+    uint32_t offset; /* from the start of the block's code */
+    uint64_t pc;
+};
+struct block_marks block_marks(const struct engine *e, const struct block *b);
+bool block_next_mark(struct block_marks *m);
 
 /* -- engine.c -- */
 void engine_leave(struct engine_thread *t);                               /* makes t come back to the dispatcher soon */

@@ -78,15 +78,15 @@ static uint64_t now_ms(void)
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-static struct block *publish(struct engine_thread *t, const struct guest_lift *g, const struct host_code *code, uint64_t pc)
+static struct block *publish(struct engine_thread *t, const struct guest_lift *g, const struct host_code *code)
 {
     struct engine *e = t->engine;
     struct block *b = NULL;
-    enum btv_status st = cache_publish(e, g, code, g->bytes, pc, &b, &t->err);
+    enum btv_status st = cache_publish(e, g, code, &b, &t->err);
     if (st == BTV_LIMIT || st == BTV_NOMEM) {
         if (!cache_flush(e, t))
             goto pause;
-        st = cache_publish(e, g, code, g->bytes, pc, &b, &t->err);
+        st = cache_publish(e, g, code, &b, &t->err);
     }
     if (st == BTV_OK && e->cfg.flush_every && e->stats.blocks_translated % e->cfg.flush_every == 0) {
         if (!cache_flush(e, t))
@@ -128,7 +128,7 @@ struct block *translate(struct engine_thread *t, uint64_t pc)
         struct block *b = NULL;
         bool same = gen == e->generation;
         if (same)
-            b = publish(t, &g, &code, pc);
+            b = publish(t, &g, &code);
         pthread_mutex_unlock(&e->lock);
         if (same)
             return b;
