@@ -95,10 +95,11 @@ enum btv_status cache_init(struct engine *e, struct btv_error *err)
     e->code_cap = ALIGN_UP(e->cfg.cache_bytes, (uint64_t)65536);
     /* programs need less: two thirds as many bytes of links as of code, a quarter of blocks, and nearly half of packed */
     uint64_t links = ALIGN_UP(e->code_cap / 4 * 3, (uint64_t)65536), blocks = ALIGN_UP(e->code_cap / 2, (uint64_t)65536);
+    uint64_t refs = ALIGN_UP(e->code_cap / 8, (uint64_t)65536);
     if (e->code_cap + links > LINK_CODE_REACH)
         links = LINK_CODE_REACH - e->code_cap;
     e->packed_cap = (uint32_t)blocks;
-    e->records_cap = links + blocks + e->packed_cap;
+    e->records_cap = links + blocks + e->packed_cap + refs;
     uint64_t len = 2 * e->code_cap + e->records_cap;
     uint8_t *p = chaos_alloc_fails(CHAOS_NEEDED) ? MAP_FAILED : mmap(NULL, len, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (p == MAP_FAILED)
@@ -110,10 +111,13 @@ enum btv_status cache_init(struct engine *e, struct btv_error *err)
     e->block = (struct block *)(void *)(records + links);
     e->max_blocks = (uint32_t)(blocks / sizeof *e->block);
     e->packed = records + links + blocks;
+    e->ref = (struct page_ref *)(void *)(e->packed + e->packed_cap);
+    e->max_refs = (uint32_t)(refs / sizeof *e->ref);
     e->write = records + e->records_cap;
     if (mprotect(records, e->records_cap, PROT_READ | PROT_WRITE))
         return err_host(err, errno, "code cache: records");
-    arena_init(&e->blocks, e->cfg.alloc ? CHAOS_CHUNK : BLOCKS_ARENA);
+    madvise(records, e->records_cap, MADV_NOHUGEPAGE); /* four areas that are mostly empty */
+    e->nrefs = 1;
     e->table = new_table(FIRST_TABLE);
     if (!e->table)
         return BTV_NOMEM;
@@ -148,67 +152,81 @@ void cache_free(struct engine *e)
     if (e->table)
         free_older(e->table);
     free(e->table);
-    arena_free(&e->blocks);
 }
 
 /* -- look-up ---------------------------------------------------------------------------------------------------- */
 
-static uint64_t hash_pc(uint64_t pc)
+/* The place to start at, and what tells most other blocks apart without looking at them: independent bits of one product. */
+struct hash {
+    uint64_t start;
+    uint32_t tag;
+};
+
+static struct hash hash_pc(uint64_t pc)
 {
-    return (pc >> 1) * UINT64_C(0x9e3779b97f4a7c15) >> 40;
+    uint64_t h = (pc >> 1) * UINT64_C(0x9e3779b97f4a7c15);
+    return (struct hash){.start = h >> 40, .tag = (uint32_t)(h >> 8)};
 }
 
 struct block *cache_find(struct engine *e, uint64_t pc)
 {
-    struct table *t = atomic_load_explicit(&e->table, memory_order_acquire);
-    for (uint64_t i = hash_pc(pc);; i++) {
-        struct table_entry *n = &t->entry[i & t->mask];
-        uint64_t key = atomic_load_explicit(&n->pc, memory_order_acquire);
-        if (key == pc + 1)
-            return atomic_load_explicit(&n->block, memory_order_acquire);
-        if (!key)
+    struct table *t = atomic_load(&e->table);
+    struct hash h = hash_pc(pc);
+    for (uint64_t i = h.start;; i++) {
+        uint64_t v = atomic_load_explicit(&t->entry[i & t->mask], memory_order_acquire);
+        if (!v)
             return NULL;
+        if (v >> 32 != h.tag)
+            continue;
+        struct block *b = &e->block[(uint32_t)v - 1];
+        if (b->pc == pc && !b->dead)
+            return b;
     }
 }
 
-/* Keys are pc + 1, so that 0 means free. */
-static void table_put(struct table *t, struct block *b)
+/* In the place of the dead block for the same pc, if there was one. */
+static void table_put(const struct engine *e, struct table *t, uint32_t number)
 {
-    uint64_t i = hash_pc(b->pc);
-    while (t->entry[i & t->mask].pc && t->entry[i & t->mask].pc != b->pc + 1)
-        i++;
-    struct table_entry *n = &t->entry[i & t->mask];
-    if (!n->pc)
-        t->used++;
-    atomic_store_explicit(&n->block, b, memory_order_release);
-    atomic_store_explicit(&n->pc, b->pc + 1, memory_order_release);
+    uint64_t pc = e->block[number].pc, i, v;
+    struct hash h = hash_pc(pc);
+    for (i = h.start; (v = t->entry[i & t->mask]); i++)
+        if (v >> 32 == h.tag && e->block[(uint32_t)v - 1].pc == pc)
+            break;
+    t->used += !v;
+    atomic_store_explicit(&t->entry[i & t->mask], (uint64_t)h.tag << 32 | (number + 1), memory_order_release);
 }
 
-/* Room for one more block. */
+/* Frees old tables once no thread can be looking something up in one. */
+static void table_tidy(const struct engine *e, struct table *t)
+{
+    if (BTV_LIKELY(!t->older))
+        return;
+    for (const struct engine_thread *o = e->threads; o; o = o->next)
+        if (atomic_load(&o->in_code))
+            return;
+    free_older(t);
+}
+
+/* Room for one more block, at most 3/4 full. */
 static enum btv_status table_reserve(struct engine *e)
 {
     struct table *t = e->table;
-    if (t->used * 2 < t->mask)
+    uint64_t size = t->mask + 1, live = 0;
+    table_tidy(e, t);
+    if (t->used < size / 4 * 3)
         return BTV_OK;
-    struct table *bigger = new_table((t->mask + 1) * 2);
-    if (!bigger)
+    for (uint32_t n = 0; n < e->nblocks; n++)
+        live += !e->block[n].dead;
+    struct table *other = new_table(live < size / 8 * 3 ? size : 2 * size);
+    if (!other)
         return BTV_NOMEM;
     for (uint32_t n = 0; n < e->nblocks; n++)
         if (!e->block[n].dead)
-            table_put(bigger, &e->block[n]);
-    bigger->older = t;
-    atomic_store_explicit(&e->table, bigger, memory_order_release);
+            table_put(e, other, n);
+    other->older = t;
+    atomic_store(&e->table, other);
+    table_tidy(e, other);
     return BTV_OK;
-}
-
-static void table_remove(struct engine *e, const struct block *b)
-{
-    struct table *t = e->table;
-    for (uint64_t i = hash_pc(b->pc); t->entry[i & t->mask].pc; i++)
-        if (t->entry[i & t->mask].block == b) {
-            t->entry[i & t->mask].block = NULL;
-            return;
-        }
 }
 
 /* Code is only appended, so blocks in order of publication are in order of address. */
@@ -301,20 +319,19 @@ static void relocate(const struct engine *e, const struct host_code *c, uint8_t 
     }
 }
 
-static bool add_page_refs(struct engine *e, const struct guest_lift *g, struct block *b)
+static void add_page_refs(struct engine *e, const struct guest_lift *g, const struct block *b)
 {
+    uint64_t before = UINT64_MAX;
     for (unsigned r = 0; r < g->nranges; r++)
         for (uint64_t page = g->range[r].start >> GUEST_PAGE_BITS; page <= (g->range[r].end - 1) >> GUEST_PAGE_BITS; page++) {
-            struct page_ref *ref = ARENA_NEW(&e->blocks, struct page_ref);
-            if (!ref)
-                return false;
-            e->stats.side_bytes += sizeof *ref;
-            ref->page = page;
-            ref->block = b;
-            ref->next = e->pages[page % PAGE_BUCKETS];
-            e->pages[page % PAGE_BUCKETS] = ref;
+            if (page == before)
+                continue;
+            uint32_t *head = &e->pages[page % PAGE_BUCKETS];
+            e->ref[e->nrefs] = (struct page_ref){.next = *head, .block = number_of(e, b)};
+            *head = e->nrefs++;
+            e->stats.side_bytes += sizeof *e->ref;
+            before = page;
         }
-    return true;
 }
 
 static void note_published(struct engine *e, const struct block *b, const struct guest_lift *g, const struct host_code *c, uint32_t packed)
@@ -340,7 +357,8 @@ enum btv_status cache_publish(struct engine *e, const struct guest_lift *g, cons
         *out = old;
         return BTV_OK;
     }
-    if (c->nlinks > e->max_links - e->nlinks || e->nblocks == e->max_blocks || e->packed_cap - e->packed_used < RECORD_MAX)
+    if (c->nlinks > e->max_links - e->nlinks || e->nblocks == e->max_blocks || e->packed_cap - e->packed_used < RECORD_MAX ||
+        e->max_refs - e->nrefs < BLOCK_MAX_PAGES)
         return BTV_LIMIT;
     enum btv_status st = own_memory(e, err);
     if (st == BTV_OK)
@@ -352,8 +370,6 @@ enum btv_status cache_publish(struct engine *e, const struct guest_lift *g, cons
     struct host_link *links = e->links + e->nlinks;
     uint8_t *at = e->code + ALIGN_UP(e->code_used, (uint64_t)16);
     struct block *b = &e->block[e->nblocks];
-    if (!add_page_refs(e, g, b))
-        return BTV_NOMEM;
     assert(c->len <= UINT16_MAX && g->insns <= GUEST_MAX_INSNS && c->nmarks <= GUEST_MAX_INSNS && c->nlinks <= HOST_MAX_LINKS);
     relocate(e, c, c->bytes, at, links);
     append(e, c->bytes, c->len);
@@ -366,9 +382,10 @@ enum btv_status cache_publish(struct engine *e, const struct guest_lift *g, cons
         links[i] = (struct host_link){.target = e->code + stub, .pc = c->link_pc[i], .stub = stub, .from = e->nblocks, .prev = LINK_NONE};
     }
     e->packed_used += packed;
+    add_page_refs(e, g, b);
     e->nlinks += c->nlinks;
     atomic_store_explicit(&e->nblocks, e->nblocks + 1, memory_order_release); /* first: who finds the block may fault in it */
-    table_put(e->table, b);
+    table_put(e, e->table, number_of(e, b));
     note_published(e, b, g, c, packed);
     *out = b;
     return BTV_OK;
@@ -381,7 +398,6 @@ void cache_kill(struct engine *e, struct block *b)
     if (b->dead)
         return;
     b->dead = true;
-    table_remove(e, b);
     while (b->incoming != LINK_NONE)
         unlink_one(e, &e->links[b->incoming]);
     for (unsigned i = 0; i < b->nlinks; i++)
@@ -438,10 +454,11 @@ static bool overlaps(const struct engine *e, const struct block *b, uint64_t sta
 
 enum drop { DROP_STALE, DROP_ALL };
 
-static void drop_in(struct engine *e, struct page_ref **head, uint64_t start, uint64_t end, enum drop which)
+static void drop_in(struct engine *e, uint32_t *head, uint64_t start, uint64_t end, enum drop which)
 {
-    for (struct page_ref *r; (r = *head);) {
-        struct block *b = r->block;
+    while (*head) {
+        struct page_ref *r = &e->ref[*head];
+        struct block *b = &e->block[r->block];
         bool gone = b->dead;
         if (!gone && overlaps(e, b, start, end) && (which == DROP_ALL || cache_stale(e, b))) {
             cache_kill(e, b);
@@ -479,18 +496,31 @@ void engine_invalidate(struct engine *e, uint64_t start, uint64_t end)
     pthread_mutex_unlock(&e->lock);
 }
 
+/* Can nobody write to the block's code through any mapping of this process? */
+static bool fixed(const struct engine *e, const struct block *b)
+{
+    struct block_ranges r;
+    block_ranges(e, b, &r);
+    for (unsigned i = 0; i < r.n; i++)
+        for (uint64_t page = r.range[i].start >> GUEST_PAGE_BITS; page <= (r.range[i].end - 1) >> GUEST_PAGE_BITS; page++) {
+            struct mem_region m;
+            if (!mem_get(e->mem, page << GUEST_PAGE_BITS, &m) || m.prot & MEM_W || m.flags & MEM_SHARED)
+                return false;
+        }
+    return true;
+}
+
 void engine_isync(struct engine *e)
 {
     pthread_mutex_lock(&e->lock);
     e->generation++;
     e->stats.isyncs++;
-    /* Code that nobody can write through any mapping of this process need not be looked at. */
+    /* Fixed code need not be looked at. */
     for (unsigned i = 0; i < PAGE_BUCKETS; i++)
-        for (struct page_ref **head = &e->pages[i], *r; (r = *head);) {
-            struct mem_region m;
-            struct block *b = r->block;
-            bool fixed = !b->dead && mem_get(e->mem, r->page << GUEST_PAGE_BITS, &m) && !(m.prot & MEM_W) && !(m.flags & MEM_SHARED);
-            if (!fixed && !b->dead && cache_stale(e, b))
+        for (uint32_t *head = &e->pages[i]; *head;) {
+            struct page_ref *r = &e->ref[*head];
+            struct block *b = &e->block[r->block];
+            if (!b->dead && !fixed(e, b) && cache_stale(e, b))
                 cache_kill(e, b);
             if (b->dead)
                 *head = r->next;
@@ -510,9 +540,8 @@ bool cache_flush(struct engine *e, struct engine_thread *self)
     memset(e->pages, 0, sizeof e->pages);
     e->nblocks = 0;
     empty_table(e);
-    arena_free(&e->blocks);
-    arena_init(&e->blocks, e->cfg.alloc ? CHAOS_CHUNK : BLOCKS_ARENA);
     e->nlinks = e->packed_used = 0;
+    e->nrefs = 1;
     struct btv_error err = {0};
     if (new_memory(e, 0, &err) == BTV_OK) {
         put_stubs(e);

@@ -14,8 +14,10 @@
  * of it elsewhere in the address space, readable and writable, never executable.  A child of fork appends to memory of its own from
  * the next page on, so parent and child share what they had and never disturb each other.  Links are data (host_link), private to each process.
  *
- * Locks: engine.lock guards publishing, links, invalidation and the thread list.  Look-ups take no lock: `table` is
- * replaced as a whole when it grows, entries are only ever filled, or emptied of their block.
+ * Locks: engine.lock guards publishing, links, invalidation and the thread list.  Look-ups take no lock, but happen only while
+ * in_code is set (or with the lock): an entry of `table` is one word, filled after the block it names, and replaced only when that
+ * died; the table is replaced as a whole when it grows, and the old one freed when no thread has in_code set.
+ * Records lie in areas reserved once, from which nothing is taken away but by a flush, with all threads out of code.
  */
 #ifndef BTV_RUN_RUN_H
 #define BTV_RUN_RUN_H
@@ -51,23 +53,21 @@ _Static_assert(sizeof(struct block) == 32 && GUEST_MAX_INSNS <= UINT8_MAX && HOS
 #define LINK_CODE_REACH ((UINT64_C(1) << 31) - 65536) /* from any code to any link */
 _Static_assert(sizeof(struct host_link) == 32 && LINK_CODE_REACH / sizeof(struct host_link) < LINK_FIRST, "numbers of links");
 
-/* One (page, block) pair of the page index. */
+/* One page of one block: the page index has a list of these for each bucket of pages. */
 struct page_ref {
-    struct page_ref *next;
-    uint64_t page;
-    struct block *block;
+    uint32_t next; /* number of a page_ref; 0: none */
+    uint32_t block;
 };
 
 #define PAGE_BUCKETS 4096
+#define BLOCK_MAX_PAGES (2 * GUEST_MAX_RANGES)
 
 struct table {
     uint64_t mask;
     uint64_t used;
-    struct table *older; /* kept until the next flush: readers may hold it */
-    struct table_entry {
-        _Atomic uint64_t pc;         /* guest pc + 1, written last, never changed; 0: free */
-        struct block *_Atomic block;  /* NULL once killed */
-    } entry[];
+    struct table *older; /* kept while readers may hold it */
+    /* Bits 63-32 of the hash beside the number of the block + 1; 0: free.  The block may have died; never free again. */
+    _Atomic uint64_t entry[];
 };
 
 enum {
@@ -77,7 +77,6 @@ enum {
 };
 
 #define COLD_BUCKETS 65536
-#define BLOCKS_ARENA (256 * 1024)
 #define CHAOS_CHUNK 4096 /* of arenas under --chaos=alloc: many allocations */
 
 struct stats {
@@ -114,14 +113,15 @@ struct engine {
     uint32_t max_links, nlinks;
     uint8_t *packed;          /* of all blocks, one after the other */
     uint32_t packed_cap, packed_used;
-    uint64_t records_cap;     /* bytes reserved for links, blocks and packed */
+    struct page_ref *ref;     /* number 0 is not used */
+    uint32_t max_refs, nrefs;
+    uint64_t records_cap;     /* bytes reserved for links, blocks, packed and ref */
     struct block *block;      /* all blocks, in order of address */
     uint32_t max_blocks;
     _Atomic uint32_t nblocks;
     enum host_exit (*enter)(struct cpu *cpu, void *code);
 
-    struct arena blocks;      /* page refs; freed by a flush */
-    struct page_ref *pages[PAGE_BUCKETS];
+    uint32_t pages[PAGE_BUCKETS]; /* heads of lists of page_refs */
     struct table *_Atomic table;
     _Atomic uint64_t generation; /* changes whenever guest code may have changed */
     uint8_t heat[COLD_BUCKETS];
