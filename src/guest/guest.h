@@ -76,6 +76,8 @@ struct guest_isa {
     const struct guest_helper *helpers;
     unsigned nhelpers;
 
+    /* Which processor of that architecture, by a name of its own (--cpu); before the engine is made. BTV_INVALID. */
+    enum btv_status (*select)(const char *cpu, struct btv_error *err);
     /* Power-on state of a user-mode thread. */
     void (*reset)(struct cpu *cpu);
 

@@ -142,7 +142,9 @@ static enum btv_status process_new(const struct linux_options *opt, const struct
     if (opt->strace)
         p->opt.strace_fd = output_fd(opt->strace_fd);
     start_trace(&p->opt.trace);
-    enum btv_status st = linux_mm_init(p, err);
+    enum btv_status st = opt->cpu ? guest->select(opt->cpu, err) : BTV_OK;
+    if (st == BTV_OK)
+        st = linux_mm_init(p, err);
     if (st == BTV_OK)
         st = engine_new(&p->opt.engine, guest, p->mem, &p->engine, err);
     if (st == BTV_OK)

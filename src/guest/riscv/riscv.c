@@ -106,6 +106,7 @@ const struct guest_isa guest_riscv64 = {
     .npin_fp = ARRAY_LEN(pin_fp),
     .helpers = rv_helpers,
     .nhelpers = RV_HELPER_COUNT,
+    .select = rv_select,
     .reset = reset,
     .lift = rv_lift,
     .step = rv_step,

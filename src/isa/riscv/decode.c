@@ -50,6 +50,8 @@ bool rv_decode(uint32_t raw, struct insn *out)
     const struct key *k = &keys[op];
     if (BTV_UNLIKELY((raw & k->mask) != k->match || !op))
         return false;
+    if (BTV_UNLIKELY(rv_undefined_exts) && (rv_undefined_exts >> rv_rows[op].ext & 1))
+        return false;
     if (BTV_LIKELY(extract_fields(k->fmt, raw, out))) {
         out->op = (uint16_t)op;
         return true;
@@ -115,37 +117,4 @@ void rv_set_field(struct insn *in, char letter, int64_t value)
     case 'm': in->csr = (uint16_t)((in->csr & ~0xf00) | (value & 15) << 8); return;
     default: set_field_value(field_index(letter), in, value); return;
     }
-}
-
-/* -- extensions -------------------------------------------------------------------------------------------- */
-
-/* Orders the multi-letter names alphabetically by repeated minimum: the list is short and made once. */
-void rv_isa_string(struct str *s)
-{
-    str_adds(s, "rv64");
-    for (unsigned k = 0; k < RV_EXT_COUNT; k++)
-        if (rv_exts[k].in_isa && !rv_exts[k].name[1])
-            str_adds(s, rv_exts[k].name);
-    const char *last = "";
-    for (;;) {
-        const char *next = NULL;
-        for (unsigned k = 0; k < RV_EXT_COUNT; k++) {
-            const char *n = rv_exts[k].name;
-            if (rv_exts[k].in_isa && n[1] && strcmp(n, last) > 0 && (!next || strcmp(n, next) < 0))
-                next = n;
-        }
-        if (!next)
-            return;
-        str_add(s, "_%s", next);
-        last = next;
-    }
-}
-
-uint64_t rv_hwprobe_ima_ext_0(void)
-{
-    uint64_t bits = 0;
-    for (unsigned k = 0; k < RV_EXT_COUNT; k++)
-        if (rv_exts[k].hwprobe >= 0)
-            bits |= UINT64_C(1) << rv_exts[k].hwprobe;
-    return bits;
 }

@@ -71,7 +71,15 @@ const char *rv_freg_name(unsigned n);
 /* Constant number k of Zfa's fli as the bits of a binary16, binary32 or binary64 (bits = 16, 32, 64). */
 uint64_t rv_fli_bits(unsigned k, unsigned bits);
 
-/* "rv64imafdc_zicbom_..." and the bits of RISCV_HWPROBE_KEY_IMA_EXT_0, from exts.def. */
+/*
+ * The processor that the guest sees: "max" (everything, the default) or an ISA string.  What it lacks is undefined then, for rv_decode
+ * too.  Before guest code runs.  BTV_INVALID.
+ */
+BTV_NODISCARD enum btv_status rv_select(const char *cpu, struct btv_error *err);
+bool rv_has(unsigned ext); /* enum rv_ext_index */
+extern uint64_t rv_undefined_exts; /* bits by enum rv_ext_index: rv_decode's, set by rv_select */
+
+/* "rv64imafdc_zicbom_..." and the bits of RISCV_HWPROBE_KEY_IMA_EXT_0, of that processor. */
 void rv_isa_string(struct str *s);
 uint64_t rv_hwprobe_ima_ext_0(void);
 

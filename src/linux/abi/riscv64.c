@@ -15,6 +15,7 @@
 #include <time.h>
 
 #include "base/pack.h"
+#include "isa/riscv/riscv.h"
 #include "linux/abi/riscv64_vdso.h"
 #include "linux/sig.h"
 
@@ -162,50 +163,21 @@ static void put_stat(void *guest, const void *host_stat)
 
 /* -- what the processor can do -------------------------------------------------------------------------------------- */
 
-static const struct extension {
-    const char *name;
-    bool in_isa;
-    int hwprobe; /* bit of RISCV_HWPROBE_KEY_IMA_EXT_0, or -1 */
-} extensions[] = {
-#define IN_ISA true
-#define IN___ false
-#define EXT(name, version, in_isa, hwprobe, doc) {#name, IN_##in_isa, hwprobe},
-#include "isa/riscv/exts.def"
-#undef EXT
-};
-
 static uint64_t hwcap(const struct linux_process *p)
 {
     uint64_t bits = 0;
     (void)p;
-    for (size_t i = 0; i < ARRAY_LEN(extensions); i++)
-        if (!extensions[i].name[1]) /* a single letter: its place in the alphabet, as in misa */
-            bits |= UINT64_C(1) << (extensions[i].name[0] - 'a');
+    for (unsigned k = 0; k < RV_EXT_COUNT; k++)
+        if (rv_has(k) && !rv_exts[k].name[1]) /* a single letter: its place in the alphabet, as in misa */
+            bits |= UINT64_C(1) << (rv_exts[k].name[0] - 'a');
     return bits;
-}
-
-static uint64_t extension_bits(void)
-{
-    uint64_t bits = 0;
-    for (size_t i = 0; i < ARRAY_LEN(extensions); i++)
-        if (extensions[i].hwprobe >= 0)
-            bits |= UINT64_C(1) << extensions[i].hwprobe;
-    return bits;
-}
-
-static void isa_string(struct str *s)
-{
-    str_adds(s, "rv64");
-    for (size_t i = 0; i < ARRAY_LEN(extensions); i++)
-        if (extensions[i].in_isa)
-            str_add(s, "%s%s", extensions[i].name[1] ? "_" : "", extensions[i].name);
 }
 
 static void cpuinfo(const struct linux_process *p, struct str *s)
 {
     struct str isa = STR_INIT;
     (void)p;
-    isa_string(&isa);
+    rv_isa_string(&isa);
     for (int i = 0; i < get_nprocs(); i++)
         str_add(s, "processor\t: %d\nhart\t\t: %d\nisa\t\t: %s\nmmu\t\t: sv48\nmvendorid\t: 0x0\nmarchid\t\t: 0x0\nmimpid\t\t: 0x0\nhart isa\t: %s\n\n", i, i,
                 str_get(&isa), str_get(&isa));
@@ -252,14 +224,14 @@ static void probe(const struct linux_process *p, struct hwprobe_pair *pair)
         pair->value = BASE_BEHAVIOR_IMA;
         break;
     case KEY_IMA_EXT_0:
-        pair->value = extension_bits();
+        pair->value = rv_hwprobe_ima_ext_0();
         break;
     case KEY_CPUPERF_0:
     case KEY_MISALIGNED_SCALAR_PERF:
         pair->value = MISALIGNED_FAST;
         break;
     case KEY_ZICBOZ_BLOCK_SIZE:
-        pair->value = extension_bits() & EXT_ZICBOZ ? CACHE_BLOCK_BYTES : 0;
+        pair->value = rv_hwprobe_ima_ext_0() & EXT_ZICBOZ ? CACHE_BLOCK_BYTES : 0;
         break;
     case KEY_HIGHEST_VIRT_ADDRESS:
         pair->value = mem_high(p->mem) - 1;
