@@ -267,7 +267,7 @@ static bool join(struct engine *e, struct host_link *l, struct block *to)
 {
     const struct block *from = &e->block[l->from];
     uint32_t n = (uint32_t)(l - e->links);
-    if (l->prev != LINK_NONE || to->dead || from->dead)
+    if (l->prev != LINK_NONE || to->dead || to->unsure || from->dead)
         return false;
     l->prev = LINK_FIRST | number_of(e, to);
     l->next = to->incoming;
@@ -376,7 +376,7 @@ enum btv_status cache_publish(struct engine *e, const struct guest_lift *g, cons
     uint32_t packed = record_pack(e->packed + e->packed_used, g, c);
     *b = (struct block){.pc = g->pc, .code = (uint32_t)(at - e->code), .packed = e->packed_used, .link = e->nlinks, .incoming = LINK_NONE,
                         .code_len = (uint16_t)c->len, .insns = (uint8_t)g->insns, .nranges = (uint8_t)g->nranges, .nlinks = (uint8_t)c->nlinks,
-                        .nmarks = (uint8_t)c->nmarks, .alone = c->alone};
+                        .nmarks = (uint8_t)c->nmarks, .alone = c->alone, .unsure = cache_may_change(e, g->range, g->nranges)};
     for (unsigned i = 0; i < c->nlinks; i++) {
         uint32_t stub = b->code + c->link_stub[i];
         links[i] = (struct host_link){.target = e->code + stub, .pc = c->link_pc[i], .stub = stub, .from = e->nblocks, .prev = LINK_NONE};
@@ -480,6 +480,63 @@ void cache_drop_near(struct engine *e, uint32_t n)
         drop_in(e, &e->pages[(seed.range[i].start >> GUEST_PAGE_BITS) % PAGE_BUCKETS], seed.range[i].start, seed.range[i].end, DROP_ALL);
 }
 
+/* -- stores that nobody announces --------------------------------------------------------------------------------------- */
+
+/*
+ * A processor whose instruction cache is small or coherent soon sees stores to code without being told; there are programs
+ * that never tell (PyPy's compiler).  Blocks of memory that the guest can write and in which it has never announced
+ * a store are therefore `unsure`: nothing is linked to them, and the dispatcher compares their code each time they are entered.
+ */
+bool cache_may_change(struct engine *e, const struct guest_range *r, unsigned nranges)
+{
+    if (e->nannounced > MAX_ANNOUNCED)
+        return false;
+    for (unsigned i = 0; i < nranges; i++) {
+        uint64_t start = r[i].start;
+        struct mem_region m;
+        bool known = !mem_get(e->mem, start, &m) || !(m.prot & MEM_W);
+        for (unsigned k = 0; k < e->nannounced && !known; k++)
+            known = e->announced[k].start <= start && start < e->announced[k].end;
+        if (!known)
+            return true;
+    }
+    return false;
+}
+
+/* Lock held, `announced` has grown: which blocks can be entered and linked as usual from now on? */
+static void make_sure(struct engine *e)
+{
+    for (uint32_t n = 0; n < e->nblocks; n++) {
+        struct block *b = &e->block[n];
+        struct block_ranges r;
+        if (b->unsure) {
+            block_ranges(e, b, &r);
+            b->unsure = cache_may_change(e, r.range, r.n);
+        }
+    }
+}
+
+void engine_announce(struct engine *e, uint64_t start, uint64_t end)
+{
+    struct mem_region m;
+    engine_invalidate(e, start, end);
+    if (start >= end || !mem_get(e->mem, start, &m))
+        return;
+    pthread_mutex_lock(&e->lock);
+    bool known = e->nannounced > MAX_ANNOUNCED;
+    for (unsigned k = 0; k < e->nannounced && !known; k++)
+        known = e->announced[k].start <= start && end <= e->announced[k].end;
+    if (!known && e->nannounced < MAX_ANNOUNCED) {
+        e->announced[e->nannounced].start = m.start;
+        e->announced[e->nannounced++].end = m.end > end ? m.end : end;
+        make_sure(e);
+    } else if (!known) {
+        e->nannounced = MAX_ANNOUNCED + 1;
+        make_sure(e);
+    }
+    pthread_mutex_unlock(&e->lock);
+}
+
 void engine_invalidate(struct engine *e, uint64_t start, uint64_t end)
 {
     if (start >= end)
@@ -515,6 +572,8 @@ void engine_isync(struct engine *e)
     pthread_mutex_lock(&e->lock);
     e->generation++;
     e->stats.isyncs++;
+    bool first = e->nannounced <= MAX_ANNOUNCED;
+    e->nannounced = MAX_ANNOUNCED + 1;
     /* Fixed code need not be looked at. */
     for (unsigned i = 0; i < PAGE_BUCKETS; i++)
         for (uint32_t *head = &e->pages[i]; *head;) {
@@ -527,6 +586,8 @@ void engine_isync(struct engine *e)
             else
                 head = &r->next;
         }
+    if (first)
+        make_sure(e);
     pthread_mutex_unlock(&e->lock);
 }
 

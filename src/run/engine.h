@@ -67,6 +67,8 @@ void engine_describe(struct engine_thread *t, const void *uc, struct str *s);
 
 /* Guest bytes [start, end) may have changed or lost their execute permission. */
 void engine_invalidate(struct engine *e, uint64_t start, uint64_t end);
+/* The guest's own "make my stores in [start, end) executable".  It is then expected to say so for all stores to code near there. */
+void engine_announce(struct engine *e, uint64_t start, uint64_t end);
 /* The guest's own "make my stores executable" without a range: revalidates code on writable or shared pages. */
 void engine_isync(struct engine *e);
 

@@ -125,7 +125,7 @@ static void follow_link(struct engine_thread *t)
 static void remember_jump(struct engine_thread *t, uint64_t pc, struct block *b, struct host_link *cache)
 {
     struct jump_entry *j = &t->jumps[pc >> 1 & (CPU_JUMP_ENTRIES - 1)];
-    if (t->engine->cfg.no_chain)
+    if (t->engine->cfg.no_chain || b->unsure)
         return;
     if (cache && cache->pc == CPU_NO_PC && pthread_mutex_trylock(&t->engine->lock) == 0) {
         cache_fill(t->engine, cache, b);
@@ -206,6 +206,11 @@ static bool step(struct engine_thread *t, enum engine_stop *stop)
             return true;
         }
         struct block *b = cache_find(e, pc);
+        if (b && BTV_UNLIKELY(b->unsure) && cache_stale(e, b)) {
+            atomic_store_explicit(&t->in_code, false, memory_order_release); /* before waiting for the lock: see follow_link */
+            engine_invalidate(e, pc, pc + 1);
+            return true;
+        }
         if (b) {
             bool go_on = run_block(t, b, stop);
             atomic_store_explicit(&t->in_code, false, memory_order_release);

@@ -40,7 +40,8 @@ struct block {
     uint16_t code_len;
     uint8_t insns, nranges, nlinks, nmarks;
     _Atomic bool dead;
-    bool alone; /* its code counts on host_config.alone */
+    bool alone : 1;  /* its code counts on host_config.alone */
+    bool unsure : 1; /* cache_may_change: compared with memory before each run, never linked to; changed under the lock */
 };
 _Static_assert(sizeof(struct block) == 32 && GUEST_MAX_INSNS <= UINT8_MAX && HOST_MAX_LINKS <= UINT8_MAX, "numbers of a block");
 
@@ -59,6 +60,7 @@ struct page_ref {
     uint32_t block;
 };
 
+#define MAX_ANNOUNCED 8
 #define PAGE_BUCKETS 4096
 #define BLOCK_MAX_PAGES (2 * GUEST_MAX_RANGES)
 
@@ -122,6 +124,8 @@ struct engine {
     enum host_exit (*enter)(struct cpu *cpu, void *code);
 
     uint32_t pages[PAGE_BUCKETS]; /* heads of lists of page_refs */
+    struct guest_range announced[MAX_ANNOUNCED]; /* memory in which the guest announces its stores: engine_announce */
+    unsigned nannounced;      /* MAX_ANNOUNCED + 1: it does so everywhere */
     struct table *_Atomic table;
     _Atomic uint64_t generation; /* changes whenever guest code may have changed */
     uint8_t heat[COLD_BUCKETS];
@@ -164,6 +168,8 @@ void cache_link(struct engine *e, struct host_link *l, struct block *to); /* loc
 /* The same for the inline cache of an indirect jump, unless it is filled. */
 void cache_fill(struct engine *e, struct host_link *l, struct block *to); /* lock held */
 void cache_kill(struct engine *e, struct block *b);                       /* lock held */
+/* Is some of this code in memory that the guest can write and in which it never announced a store?  Lock held. */
+bool cache_may_change(struct engine *e, const struct guest_range *r, unsigned nranges);
 bool cache_stale(struct engine *e, const struct block *b);                /* has its guest code changed, or lost its permission? */
 /* Block number n and what shares its guest bytes, as if they had changed. */
 void cache_drop_near(struct engine *e, uint32_t n);                       /* lock held */

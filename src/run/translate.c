@@ -65,7 +65,11 @@ static enum btv_status make(struct engine_thread *t, uint64_t pc, unsigned max_i
 #endif
     if (trace_at(TRACE_lift, pc) || trace_at(TRACE_ir, pc))
         trace_lifted(t, f, g);
-    st = e->host->emit(&t->scratch, &e->hcfg, f, code);
+    pthread_mutex_lock(&e->lock);
+    struct host_config hcfg = e->hcfg;
+    hcfg.no_self_loop |= cache_may_change(e, g->range, g->nranges);
+    pthread_mutex_unlock(&e->lock);
+    st = e->host->emit(&t->scratch, &hcfg, f, code);
     if (st == BTV_OK && trace_at(TRACE_emit, pc))
         trace_emitted(t, code, pc);
     return st;

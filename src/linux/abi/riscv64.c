@@ -324,7 +324,7 @@ static int64_t flush_icache(struct linux_thread *t, uint64_t start, uint64_t end
     if (flags & ~(uint64_t)FLUSH_ICACHE_LOCAL)
         return -EINVAL;
     if (start < end)
-        engine_invalidate(t->proc->engine, start, end);
+        engine_announce(t->proc->engine, start, end);
     else
         engine_isync(t->proc->engine); /* the kernel ignores the range */
     return 0;
