@@ -82,8 +82,8 @@ struct linux_abi {
     uint8_t stat_mode_at, stat_size_at; /* where st_mode and st_size are in it */
     unsigned min_sigstack;   /* AT_MINSIGSTKSZ; 0: not given */
     unsigned syscall_bytes;  /* length of the system-call instruction: restarting means pc - syscall_bytes */
-    /* ISA-specific system calls (flush_icache, hwprobe, ...): false if nr is not one. */
-    bool (*syscall)(struct linux_thread *t, uint64_t nr, const uint64_t a[6], int64_t *ret);
+    const struct sys_row *sys_rows; /* system calls of this instruction set alone, by their `generic` numbers */
+    unsigned nsys_rows;
     /* prctl options of this instruction set: false if the option is not one. NULL: there are none. */
     bool (*prctl)(struct linux_thread *t, const uint64_t a[6], int64_t *ret);
     /* Behind the instruction that only the vDSO may use (struct guest_hostcall); NULL: there is none. */

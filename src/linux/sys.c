@@ -122,6 +122,9 @@ const struct sys_row *sys_row_find(const struct linux_abi *abi, uint64_t nr)
     if (nr >= SYS_NUMBERS)
         return NULL;
     unsigned row = abi->generic_table ? by_generic[nr] : by_x86_64[nr];
+    for (unsigned i = 0; !row && i < abi->nsys_rows; i++)
+        if ((uint64_t)abi->sys_rows[i].generic == nr)
+            return &abi->sys_rows[i];
     return row ? &sys_rows[row - 1] : NULL;
 }
 
@@ -477,7 +480,7 @@ void linux_syscall(struct linux_thread *t)
         ; /* ret says what it results in */
     else if (BTV_LIKELY(row != NULL))
         ret = call(t, row, a);
-    else if (!abi->syscall || !abi->syscall(t, nr, a, &ret)) {
+    else {
         ret = -ENOSYS;
         TRACE(sys, "number %llu is unknown: ENOSYS; arguments 0x%llx 0x%llx 0x%llx", (unsigned long long)nr, (unsigned long long)a[0],
               (unsigned long long)a[1], (unsigned long long)a[2]);

@@ -40,6 +40,7 @@ int main(void)
     struct sockaddr_in in = {AF_INET, htons(80), {htonl(0x7f000001)}};
     connect(-1, (void *)&in, sizeof in);
     syscall(SYS_nanosleep, 16, 0);
+    syscall(259, 4096, 4100, 1);
     syscall(999, 1, 2);
     _exit(5);
 }
@@ -58,6 +59,7 @@ PID getpid() = PID
 PID kill(PID, SIGUSR1) = 0
 PID connect(-1, {sa_family=AF_INET, sin_port=htons(80), sin_addr=127.0.0.1}, 16) = -1 EBADF (Bad file descriptor)
 PID nanosleep(0x10, NULL) = -1 EFAULT (Bad address)
+PID riscv_flush_icache(0x1000, 0x1004, 0x1) = 0
 PID syscall_999(0x1, 0x2, REST) = -1 ENOSYS (Function not implemented)
 PID exit_group(5) = ?
 PID +++ exited with 5 +++

@@ -18,6 +18,7 @@
 #include "isa/riscv/riscv.h"
 #include "linux/abi/riscv64_vdso.h"
 #include "linux/sig.h"
+#include "linux/sys.h"
 
 enum { X_RA = 1, X_SP = 2, X_TP = 4, X_A0 = 10, X_A1 = 11, X_A2 = 12, X_A3 = 13, X_A7 = 17, F_0 = 32, SLOT_PC = 64 };
 
@@ -319,8 +320,9 @@ static int64_t hwprobe(struct linux_thread *t, const uint64_t a[6])
 #define NR_RISCV_FLUSH_ICACHE 259
 #define FLUSH_ICACHE_LOCAL 1
 
-static int64_t flush_icache(struct linux_thread *t, uint64_t start, uint64_t end, uint64_t flags)
+static int64_t flush_icache(struct linux_thread *t, const uint64_t a[6])
 {
+    uint64_t start = a[0], end = a[1], flags = a[2];
     if (flags & ~(uint64_t)FLUSH_ICACHE_LOCAL)
         return -EINVAL;
     if (start < end)
@@ -330,19 +332,14 @@ static int64_t flush_icache(struct linux_thread *t, uint64_t start, uint64_t end
     return 0;
 }
 
-static bool arch_syscall(struct linux_thread *t, uint64_t nr, const uint64_t a[6], int64_t *ret)
-{
-    switch (nr) {
-    case NR_RISCV_HWPROBE:
-        *ret = hwprobe(t, a);
-        return true;
-    case NR_RISCV_FLUSH_ICACHE:
-        *ret = flush_icache(t, a[0], a[1], a[2]);
-        return true;
-    default:
-        return false;
-    }
-}
+/* clang-format off */
+static const struct sys_row arch_rows[] = {
+    {.name = "riscv_hwprobe", .generic = NR_RISCV_HWPROBE, .host = -1, .fn = hwprobe,
+     .arg = {{.kind = SYS_A_INT}, {.kind = SYS_A_PTR}, {.kind = SYS_A_SIZE}, {.kind = SYS_A_SIZE}, {.kind = SYS_A_PTR}, {.kind = SYS_A_HEX}}},
+    {.name = "riscv_flush_icache", .generic = NR_RISCV_FLUSH_ICACHE, .host = -1, .fn = flush_icache,
+     .arg = {{.kind = SYS_A_INT}, {.kind = SYS_A_PTR}, {.kind = SYS_A_PTR}, {.kind = SYS_A_HEX}}},
+};
+/* clang-format on */
 
 /* -- prctl of this architecture ----------------------------------------------------------------------------------------- */
 
@@ -422,7 +419,8 @@ const struct linux_abi linux_abi_riscv64 = {
     .core_fpregs_bytes = CORE_FPREGS_BYTES,
     .core_regs = core_regs,
     .core_fpregs = core_fpregs,
-    .syscall = arch_syscall,
+    .sys_rows = arch_rows,
+    .nsys_rows = ARRAY_LEN(arch_rows),
     .prctl = arch_prctl,
     .hostcall = hostcall,
 };
