@@ -1,12 +1,13 @@
 /*
  * inject SIGNAL SECONDS/10 COMMAND...: runs COMMAND and, after that time, gives it SIGNAL as if its own code had raised it
- * (si_code 1).  Exits with 128 + N when signal N killed it; 77 if tracing is not allowed here.
+ * (si_code 1, si_addr the instruction).  Exits with 128 + N when signal N killed it; 77 if tracing is not allowed here.
  */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
+#include <sys/user.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -27,9 +28,12 @@ int main(int argc, char **argv)
         return 77;
     }
     siginfo_t info;
+    struct user_regs_struct regs;
     memset(&info, 0, sizeof info);
     info.si_signo = sig;
     info.si_code = 1;
+    if (ptrace(PTRACE_GETREGS, pid, 0, &regs) == 0)
+        info.si_addr = (void *)regs.rip;
     if (!WIFSTOPPED(status) || ptrace(PTRACE_SETSIGINFO, pid, 0, &info) || ptrace(PTRACE_DETACH, pid, 0, (void *)(long)sig)) {
         perror("inject");
         kill(pid, SIGKILL);

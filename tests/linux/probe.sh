@@ -64,7 +64,7 @@ fi
 
 passed=0 failed=0
 for mode in "${modes[@]}"; do
-    if timeout -s KILL 120 unshare -U -r -m -p -f --kill-child=KILL --mount-proc "$here/probe.sh" --inside "$mode" "$dir" </dev/null >"$dir/out" 2>&1; then
+    if timeout -s KILL 120 env --default-signal unshare -U -r -m -p -f --kill-child=KILL --mount-proc "$here/probe.sh" --inside "$mode" "$dir" </dev/null >"$dir/out" 2>&1; then
         passed=$((passed + 1))
     else
         failed=$((failed + 1))

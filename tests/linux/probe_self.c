@@ -337,8 +337,11 @@ static void p_signal_status(void)
 {
     slurp("/proc/self/status");
     static const char *const keys[] = {"SigPnd:", "ShdPnd:", "SigBlk:", "SigIgn:", "SigCgt:"};
-    for (unsigned i = 0; i < 5; i++)
-        WANT(key_number(probe_text, keys[i]) == 0, "%s %llx", keys[i], key_number(probe_text, keys[i]));
+    for (unsigned i = 0; i < 5; i++) {
+        /* the C library lets nobody reset its own two signals, 32 and 33, where they are inherited as ignored */
+        unsigned long long set = key_number(probe_text, keys[i]) & ~(i == 3 ? 3ull << 31 : 0);
+        WANT(set == 0, "%s %llx", keys[i], set);
+    }
     slurp("/proc/self/stat");
     for (unsigned f = 31; f <= 34; f++)
         WANT(stat_field(probe_text, f) == 0, "field %u of stat is %lu", f, stat_field(probe_text, f));
