@@ -49,7 +49,7 @@ try() {
     fi
 }
 
-base=_zca_zcd_zicntr_zicsr_zifencei
+base=_zicntr_zicsr_zifencei_zca_zcd
 try max 0 $'112d zba\n15' x
 try rv64gc 0 "rv64imafdc$base"$'\n112d -'
 try rv64gc 132 'undefined instruction' x

@@ -78,26 +78,13 @@ bool rv_has(unsigned ext)
     return !(absent >> ext & 1);
 }
 
-/* Orders the multi-letter names alphabetically by repeated minimum: the list is short and made once. */
+/* The rows stand in canonical order, which is that of Linux. */
 void rv_isa_string(struct str *s)
 {
     str_adds(s, "rv64");
     for (unsigned k = 0; k < RV_EXT_COUNT; k++)
-        if (rv_has(k) && rv_exts[k].in_isa && !rv_exts[k].name[1])
-            str_adds(s, rv_exts[k].name);
-    const char *last = "";
-    for (;;) {
-        const char *next = NULL;
-        for (unsigned k = 0; k < RV_EXT_COUNT; k++) {
-            const char *n = rv_exts[k].name;
-            if (rv_has(k) && rv_exts[k].in_isa && n[1] && strcmp(n, last) > 0 && (!next || strcmp(n, next) < 0))
-                next = n;
-        }
-        if (!next)
-            return;
-        str_add(s, "_%s", next);
-        last = next;
-    }
+        if (rv_has(k) && rv_exts[k].in_isa)
+            str_add(s, "%s%s", rv_exts[k].name[1] ? "_" : "", rv_exts[k].name);
 }
 
 uint64_t rv_hwprobe_ima_ext_0(void)
