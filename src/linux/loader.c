@@ -26,6 +26,7 @@
 #include "linux/script.h"
 
 #define PIE_BASE 0x2aaaaaaaa000ull
+#define STACK_TRIES 32
 #define STACK_MIN (132ull << 10)
 #define STACK_GAP (128ull << 20) /* room the kernel also leaves for a raised limit */
 
@@ -152,12 +153,17 @@ static enum btv_status map_stack(struct linux_process *p, const struct elf_image
     *top = mem_high(p->mem) - linux_random_pages(22);
     int prot = PROT_READ | PROT_WRITE | (img->exec_stack ? PROT_EXEC : 0);
     int64_t r;
-    for (;; size = ALIGN_DOWN(size / 2, GUEST_PAGE_SIZE)) { /* a tight `ulimit -v` may only allow less */
+    for (unsigned tries = 0;;) {
         *bottom = *top - size;
         r = linux_mm_mmap(p, *bottom, size, prot, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK | MAP_FIXED_NOREPLACE, -1, 0);
         if (r >= 0)
             break;
-        if (size / 2 < STACK_MIN)
+        if (r == -EEXIST && ++tries <= STACK_TRIES) { /* the host put something of btv's own there: with an unlimited stack it maps upwards */
+            *top = mem_high(p->mem) - ((uint64_t)tries << 30) - linux_random_pages(22);
+            continue;
+        }
+        size = ALIGN_DOWN(size / 2, GUEST_PAGE_SIZE); /* a tight `ulimit -v` may only allow less */
+        if (size < STACK_MIN)
             return map_failed(err, "stack", *bottom, size, r);
     }
     p->mmap_base = *bottom - STACK_GAP - linux_random_pages(24);
