@@ -50,6 +50,18 @@ linux=() engine=()
 for f in tests/linux/*.c; do [ $quick = 0 ] || [[ " $quick_linux " = *" $(basename "$f" .c) "* ]] && linux+=("$f"); done
 for f in tests/guests/engine/*.c tests/regress/*.c; do [ $quick = 0 ] || [[ " $quick_engine " = *" $(basename "$f" .c) "* ]] && engine+=("$f"); done
 
+# judge SCRIPT GUEST [NAME=VALUE] - one guest by that script; counts in one()'s variables.  The setting is for the command that repeats it:
+# the scripts get it from the environment.
+judge() {
+    if BTV="${btv[*]}" "$1" "$2" >"$log" 2>&1; then
+        passed=$((passed + 1))
+    else
+        failed=$((failed + 1))
+        echo "FAIL $2 under $set; repeat: BTV='${btv[*]}' LIMIT=$LIMIT ${3:+$3 }$1 $2"
+        grep -v 'passed,' "$log" | tail -n 12 | sed 's/^/    /'
+    fi
+}
+
 # one SET - runs the suites under it; "SET: N passed, M failed" and what failed in $work/SET.out
 one() {
     local set=$1 btv=("$BTV" "--chaos=$1") log failed=0 passed=0 f
@@ -57,24 +69,12 @@ one() {
     [ "$set" != pelt ] || btv=("$work/pelt" 1 "$BTV")
     if [ "$set" != pelt ]; then
         for f in "${linux[@]}"; do
-            if BTV="${btv[*]}" tests/linux/run_guests.sh "$f" >"$log" 2>&1; then
-                passed=$((passed + 1))
-            else
-                failed=$((failed + 1))
-                echo "FAIL $f under $set; repeat: BTV='${btv[*]}' LIMIT=$LIMIT tests/linux/run_guests.sh $f"
-                grep -v 'passed,' "$log" | tail -n 12 | sed 's/^/    /'
-            fi
+            judge tests/linux/run_guests.sh "$f"
         done
     fi
     for f in "${engine[@]}"; do
         grep -q 'modes:' "$f" && ! grep -q 'modes:.*default' "$f" && continue
-        if BTV="${btv[*]}" tests/run-engine.sh "$f" >"$log" 2>&1; then
-            passed=$((passed + 1))
-        else
-            failed=$((failed + 1))
-            echo "FAIL $f under $set; repeat: BTV='${btv[*]}' LIMIT=$LIMIT MODES=default tests/run-engine.sh $f"
-            grep -v 'passed,' "$log" | tail -n 12 | sed 's/^/    /'
-        fi
+        judge tests/run-engine.sh "$f" MODES=default
     done
     if [ -n "$programs" ] && [ "$set" != pelt ]; then
         tests/run-programs.sh -m L -e "$BTV" -x 6 -f "--chaos=$set" -o "$programs" >"$log" 2>&1

@@ -4,6 +4,7 @@
 #ifndef BTV_TESTS_CHECK_H
 #define BTV_TESTS_CHECK_H
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -19,6 +20,14 @@ static unsigned check_passed, check_failed;
             fprintf(stderr, __VA_ARGS__);                           \
             fputc('\n', stderr);                                    \
         }                                                           \
+    } while (0)
+
+/* A call that must return -1 and set errno to err. */
+#define CHECK_FAILS(call, err)                                                                                          \
+    do {                                                                                                                \
+        errno = 0;                                                                                                      \
+        long failed_ = (long)(call);                                                                                    \
+        CHECK(failed_ == -1 && errno == (err), "%s: result %ld, errno %d, not %d", #call, failed_, errno, (int)(err)); \
     } while (0)
 
 /* The end of main(). */

@@ -20,13 +20,6 @@
 #include <unistd.h>
 
 #define PAGE 4096ul
-#define FAILS(call, err)                                                                             \
-    do {                                                                                             \
-        errno = 0;                                                                                   \
-        long failed_ = (long)(call);                                                                 \
-        CHECK(failed_ == -1 && errno == (err), "result %ld, errno %d, not %d", failed_, errno, err); \
-    } while (0)
-
 /* -- AIO --------------------------------------------------------------------------------------------------- */
 
 struct ring { /* struct aio_ring: what libraries read */
@@ -68,7 +61,7 @@ static void requests(void)
     } sig = {&mask, 8};
     CHECK(syscall(SYS_io_pgetevents, ctx, 2, 4, ev, &ts, &sig) == 2, "io_pgetevents: errno %d", errno);
     CHECK(!strcmp(in, "written by a request") && !strcmp(half[0], "written") && !strcmp(half[1], " by "), "read: %s", in);
-    FAILS(syscall(SYS_io_submit, ctx, 1, &list[2]), EBADF);
+    CHECK_FAILS(syscall(SYS_io_submit, ctx, 1, &list[2]), EBADF);
     bad.aio_fildes = (uint32_t)fd;
     bad.aio_buf = 8;
     long r8 = syscall(SYS_io_submit, ctx, 1, &list[2]);
@@ -77,24 +70,24 @@ static void requests(void)
     else
         CHECK(r8 == -1 && errno == EFAULT, "bad buffer: errno %d", errno);
     list[0] = (struct iocb *)8;
-    FAILS(syscall(SYS_io_submit, ctx, 1, list), EFAULT);
-    FAILS(syscall(SYS_io_submit, ctx, 1, 8), EFAULT);
-    FAILS(syscall(SYS_io_submit, ctx, -1L, list), EINVAL);
+    CHECK_FAILS(syscall(SYS_io_submit, ctx, 1, list), EFAULT);
+    CHECK_FAILS(syscall(SYS_io_submit, ctx, 1, 8), EFAULT);
+    CHECK_FAILS(syscall(SYS_io_submit, ctx, -1L, list), EINVAL);
     CHECK(syscall(SYS_io_submit, ctx, 0, list) == 0, "nothing");
-    FAILS(syscall(SYS_io_submit, ctx + 4096 * 512, 0, list), EINVAL);
+    CHECK_FAILS(syscall(SYS_io_submit, ctx + 4096 * 512, 0, list), EINVAL);
     ts = (struct timespec){0, 1000000};
     CHECK(syscall(SYS_io_getevents, ctx, 1, 4, ev, &ts) == 0, "nothing left");
 
     CHECK(syscall(SYS_io_destroy, ctx) == 0, "io_destroy");
-    FAILS(syscall(SYS_io_destroy, ctx), EINVAL);
+    CHECK_FAILS(syscall(SYS_io_destroy, ctx), EINVAL);
     unsigned char resident;
-    FAILS(mincore((void *)ctx, PAGE, &resident), ENOMEM);
+    CHECK_FAILS(mincore((void *)ctx, PAGE, &resident), ENOMEM);
     CHECK(mmap((void *)ctx, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) == (void *)ctx, "the place is free");
     ctx = 1;
-    FAILS(syscall(SYS_io_setup, 8, &ctx), EINVAL);
+    CHECK_FAILS(syscall(SYS_io_setup, 8, &ctx), EINVAL);
     ctx = 0;
-    FAILS(syscall(SYS_io_setup, 0, &ctx), EINVAL);
-    FAILS(syscall(SYS_io_setup, 8, 8), EFAULT);
+    CHECK_FAILS(syscall(SYS_io_setup, 0, &ctx), EINVAL);
+    CHECK_FAILS(syscall(SYS_io_setup, 8, 8), EFAULT);
     close(fd);
     close(wake);
 }
@@ -148,9 +141,9 @@ static void faults(void)
     CHECK(ioctl(m.fd, UFFDIO_ZEROPAGE, &z) == 0 && z.zeropage == (int64_t)PAGE && p[3 * PAGE] == 0, "UFFDIO_ZEROPAGE");
     struct uffdio_range range = {(uintptr_t)p, 4 * PAGE};
     CHECK(ioctl(m.fd, UFFDIO_UNREGISTER, &range) == 0, "UFFDIO_UNREGISTER");
-    FAILS(ioctl(m.fd, UFFDIO_WAKE, 8), EFAULT);
+    CHECK_FAILS(ioctl(m.fd, UFFDIO_WAKE, 8), EFAULT);
     reg.range = (struct uffdio_range){0x7ffffffff000, 4 * PAGE};
-    FAILS(ioctl(m.fd, UFFDIO_REGISTER, &reg), EINVAL);
+    CHECK_FAILS(ioctl(m.fd, UFFDIO_REGISTER, &reg), EINVAL);
     close(m.fd);
     close(pair[0]);
     close(pair[1]);

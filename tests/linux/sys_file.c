@@ -19,13 +19,6 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#define FAILS(call, err)                                                                     \
-    do {                                                                                     \
-        errno = 0;                                                                           \
-        long failed_ = (long)(call);                                                         \
-        CHECK(failed_ == -1 && errno == (err), "result %ld, errno %d, not %d", failed_, errno, err); \
-    } while (0)
-
 static char dir[] = "/tmp/sys_file.XXXXXX";
 
 static void read_and_write(void)
@@ -78,8 +71,8 @@ static void attributes(void)
     CHECK(chmod("a", 0400) == 0 && stat("a", &a) == 0 && (a.st_mode & 07777) == 0400, "chmod");
     CHECK(faccessat(AT_FDCWD, "a", R_OK, AT_EACCESS) == 0 && access("none", F_OK) == -1, "access");
     CHECK(statfs(".", &fs) == 0 && fs.f_bsize > 0 && fs.f_namelen >= 255, "statfs");
-    FAILS(stat("none", &a), ENOENT);
-    FAILS(stat("a/b", &a), ENOTDIR);
+    CHECK_FAILS(stat("none", &a), ENOENT);
+    CHECK_FAILS(stat("a/b", &a), ENOTDIR);
 }
 
 static void names(void)
@@ -87,17 +80,17 @@ static void names(void)
     char buf[PATH_MAX];
     CHECK(readlink("l", buf, sizeof buf) == 1 && buf[0] == 'c', "readlink");
     CHECK(mkdir("d", 0755) == 0 && rename("b", "d/b") == 0, "rename");
-    FAILS(renameat2(AT_FDCWD, "c", AT_FDCWD, "d/b", RENAME_NOREPLACE), EEXIST);
+    CHECK_FAILS(renameat2(AT_FDCWD, "c", AT_FDCWD, "d/b", RENAME_NOREPLACE), EEXIST);
     CHECK(renameat2(AT_FDCWD, "c", AT_FDCWD, "d/b", RENAME_EXCHANGE) == 0, "exchange");
     int d = open("d", O_RDONLY | O_DIRECTORY);
     CHECK(d >= 0, "open d");
     int fd = openat(d, "b", O_RDONLY);
     CHECK(fd >= 0, "openat");
     close(fd);
-    FAILS(openat(d, "b", O_RDONLY | O_DIRECTORY), ENOTDIR);
-    FAILS(open("l", O_RDONLY | O_NOFOLLOW), ELOOP);
+    CHECK_FAILS(openat(d, "b", O_RDONLY | O_DIRECTORY), ENOTDIR);
+    CHECK_FAILS(open("l", O_RDONLY | O_NOFOLLOW), ELOOP);
     CHECK(chdir("d") == 0 && getcwd(buf, sizeof buf) == buf && !strncmp(buf, dir, strlen(dir)) && !strcmp(buf + strlen(dir), "/d"), "getcwd %s", buf);
-    FAILS(syscall(SYS_getcwd, buf, 3), ERANGE);
+    CHECK_FAILS(syscall(SYS_getcwd, buf, 3), ERANGE);
     CHECK(fchdir(d) == 0 && chdir("..") == 0, "fchdir");
     DIR *list = opendir("d");
     unsigned n = 0;
@@ -105,7 +98,7 @@ static void names(void)
         n += !strcmp(e->d_name, "b");
     CHECK(n == 1, "readdir: %u", n);
     closedir(list);
-    FAILS(unlinkat(d, "b", AT_REMOVEDIR), ENOTDIR);
+    CHECK_FAILS(unlinkat(d, "b", AT_REMOVEDIR), ENOTDIR);
     CHECK(unlinkat(d, "b", 0) == 0 && rmdir("d") == 0, "unlinkat, rmdir");
     close(d);
     fd = open(".", O_TMPFILE | O_RDWR, 0600);
@@ -132,7 +125,7 @@ static void descriptors(void)
     int fd = open("a", O_RDONLY), fd2 = dup(fd), fd3 = fcntl(fd, F_DUPFD_CLOEXEC, 100);
     CHECK(fd2 > fd && fd3 >= 100 && fcntl(fd3, F_GETFD) == FD_CLOEXEC && fcntl(fd2, F_GETFD) == 0, "dup");
     CHECK(dup3(fd, 90, O_CLOEXEC) == 90 && dup2(fd, 90) == 90 && fcntl(90, F_GETFD) == 0, "dup3");
-    FAILS(dup3(fd, fd, 0), EINVAL);
+    CHECK_FAILS(dup3(fd, fd, 0), EINVAL);
     CHECK((fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDONLY, "F_GETFL");
     snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
     ssize_t n = readlink(link, target, sizeof target - 1);
@@ -142,7 +135,7 @@ static void descriptors(void)
     CHECK(flock(fd, LOCK_SH | LOCK_NB) == 0, "flock");
     int m = memfd_create("name", MFD_ALLOW_SEALING);
     CHECK(m >= 0 && write(m, "x", 1) == 1 && fcntl(m, F_ADD_SEALS, F_SEAL_WRITE) == 0, "memfd");
-    FAILS(write(m, "x", 1), EPERM);
+    CHECK_FAILS(write(m, "x", 1), EPERM);
     CHECK(fcntl(m, F_GET_SEALS) == F_SEAL_WRITE, "seals");
 
     /* no descriptor but our own may be seen or hit, and closing all others breaks nothing */
@@ -156,8 +149,8 @@ static void descriptors(void)
             close(i);
     CHECK(close_range(3, ~0u, CLOSE_RANGE_CLOEXEC) == 0 && fcntl(fd, F_GETFD) == FD_CLOEXEC, "close_range cloexec");
     CHECK(close_range(3, ~0u, 0) == 0, "close_range");
-    FAILS(fcntl(fd, F_GETFD), EBADF);
-    FAILS(close_range(5, 4, 0), EINVAL);
+    CHECK_FAILS(fcntl(fd, F_GETFD), EBADF);
+    CHECK_FAILS(close_range(5, 4, 0), EINVAL);
     for (int i = 3; i < 3000; i++)
         close(i);
     fd = open("/proc/self/exe", O_RDONLY);
@@ -174,44 +167,44 @@ static void bad_pointers(void)
     for (unsigned i = 0; i < sizeof bad / sizeof *bad; i++) {
         void *b = (void *)bad[i];
         struct iovec v = {b, 8};
-        FAILS(read(p[0], b, 3), EFAULT);
-        FAILS(write(p[1], b, 3), EFAULT);
-        FAILS(writev(p[1], &v, 1), EFAULT);
-        FAILS(readv(p[0], b, 1), EFAULT);
-        FAILS(open(b, O_RDONLY), EFAULT);
-        FAILS(syscall(SYS_newfstatat, AT_FDCWD, ".", b, 0), EFAULT);
-        FAILS(syscall(SYS_pipe2, b, 0), EFAULT);
-        FAILS(syscall(SYS_clock_gettime, 0, b), EFAULT);
-        FAILS(syscall(SYS_getcwd, b, 4096), EFAULT);
-        FAILS(syscall(SYS_nanosleep, b, NULL), EFAULT);
-        FAILS(syscall(SYS_getrandom, b, 8, 0), EFAULT);
-        FAILS(syscall(SYS_uname, b), EFAULT);
-        FAILS(syscall(SYS_readlinkat, AT_FDCWD, "/proc/self/exe", b, 100), EFAULT);
-        FAILS(read(-1, b, 3), EBADF);
+        CHECK_FAILS(read(p[0], b, 3), EFAULT);
+        CHECK_FAILS(write(p[1], b, 3), EFAULT);
+        CHECK_FAILS(writev(p[1], &v, 1), EFAULT);
+        CHECK_FAILS(readv(p[0], b, 1), EFAULT);
+        CHECK_FAILS(open(b, O_RDONLY), EFAULT);
+        CHECK_FAILS(syscall(SYS_newfstatat, AT_FDCWD, ".", b, 0), EFAULT);
+        CHECK_FAILS(syscall(SYS_pipe2, b, 0), EFAULT);
+        CHECK_FAILS(syscall(SYS_clock_gettime, 0, b), EFAULT);
+        CHECK_FAILS(syscall(SYS_getcwd, b, 4096), EFAULT);
+        CHECK_FAILS(syscall(SYS_nanosleep, b, NULL), EFAULT);
+        CHECK_FAILS(syscall(SYS_getrandom, b, 8, 0), EFAULT);
+        CHECK_FAILS(syscall(SYS_uname, b), EFAULT);
+        CHECK_FAILS(syscall(SYS_readlinkat, AT_FDCWD, "/proc/self/exe", b, 100), EFAULT);
+        CHECK_FAILS(read(-1, b, 3), EBADF);
         CHECK(bad[i] > 0xfff || write(zero, b, 0) == 0, "nothing to write, nothing to follow");
     }
     /* the end of a mapping in the middle of a buffer and of a path */
     char *page = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     CHECK(munmap(page + 4096, 4096) == 0, "munmap");
     memset(page, 'x', 4096);
-    FAILS(open(page + 4000, O_RDONLY), EFAULT);
-    FAILS(mkdir(page + 4095, 0700), EFAULT);
+    CHECK_FAILS(open(page + 4000, O_RDONLY), EFAULT);
+    CHECK_FAILS(mkdir(page + 4095, 0700), EFAULT);
     long n = read(p[0], page + 4094, 3);
     CHECK((n == -1 && errno == EFAULT) || n == 2, "partly mapped: %ld", n);
     CHECK(mprotect(page, 4096, PROT_READ) == 0, "mprotect");
-    FAILS(syscall(SYS_clock_gettime, 0, page), EFAULT);
-    FAILS(syscall(SYS_newfstatat, AT_FDCWD, ".", page, 0), EFAULT);
-    FAILS(read(zero, page, 10), EFAULT);
+    CHECK_FAILS(syscall(SYS_clock_gettime, 0, page), EFAULT);
+    CHECK_FAILS(syscall(SYS_newfstatat, AT_FDCWD, ".", page, 0), EFAULT);
+    CHECK_FAILS(read(zero, page, 10), EFAULT);
     CHECK(munmap(page, 4096) == 0, "munmap");
     char longname[5000];
     memset(longname, 'n', sizeof longname);
     longname[4999] = 0;
-    FAILS(open(longname, O_RDONLY), ENAMETOOLONG);
+    CHECK_FAILS(open(longname, O_RDONLY), ENAMETOOLONG);
     longname[300] = 0;
-    FAILS(open(longname, O_RDONLY), ENAMETOOLONG);
-    FAILS(open("", O_RDONLY), ENOENT);
-    FAILS(syscall(5000), ENOSYS);
-    FAILS(syscall(-1), ENOSYS);
+    CHECK_FAILS(open(longname, O_RDONLY), ENAMETOOLONG);
+    CHECK_FAILS(open("", O_RDONLY), ENOENT);
+    CHECK_FAILS(syscall(5000), ENOSYS);
+    CHECK_FAILS(syscall(-1), ENOSYS);
     close(p[0]);
     close(p[1]);
     close(zero);

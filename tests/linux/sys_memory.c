@@ -22,13 +22,6 @@
 #define SYS_mseal 462
 #endif
 #define PAGE 4096ul
-#define FAILS(call, err)                                                                             \
-    do {                                                                                             \
-        errno = 0;                                                                                   \
-        long failed_ = (long)(call);                                                                 \
-        CHECK(failed_ == -1 && errno == (err), "result %ld, errno %d, not %d", failed_, errno, err); \
-    } while (0)
-
 static char *map(size_t n)
 {
     return mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -48,9 +41,9 @@ static long status(const char *key)
 
 static void locking(void)
 {
-    FAILS(mlockall(0), EINVAL);
-    FAILS(mlockall(8), EINVAL);
-    FAILS(mlockall(MCL_ONFAULT), EINVAL);
+    CHECK_FAILS(mlockall(0), EINVAL);
+    CHECK_FAILS(mlockall(8), EINVAL);
+    CHECK_FAILS(mlockall(MCL_ONFAULT), EINVAL);
     char *p = map(64 * PAGE);
     CHECK(mlock(p, 64 * PAGE) == 0 && status("VmLck:") >= 256, "mlock: VmLck %ld", status("VmLck:"));
     CHECK(munlock(p, 64 * PAGE) == 0 && status("VmLck:") == 0, "munlock");
@@ -75,20 +68,20 @@ static void sealing(void)
         return;
     }
     p[0] = 1;
-    FAILS(munmap(p, PAGE), EPERM);
-    FAILS(munmap(p, 4 * PAGE), EPERM);
-    FAILS(mprotect(p, PAGE, PROT_READ), EPERM);
-    FAILS(mremap(p, PAGE, 2 * PAGE, MREMAP_MAYMOVE), EPERM);
-    FAILS(mmap(p, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0), EPERM);
-    FAILS(syscall(SYS_mseal, p + 1, PAGE, 0), EINVAL);
-    FAILS(syscall(SYS_mseal, p, PAGE, 1), EINVAL);
+    CHECK_FAILS(munmap(p, PAGE), EPERM);
+    CHECK_FAILS(munmap(p, 4 * PAGE), EPERM);
+    CHECK_FAILS(mprotect(p, PAGE, PROT_READ), EPERM);
+    CHECK_FAILS(mremap(p, PAGE, 2 * PAGE, MREMAP_MAYMOVE), EPERM);
+    CHECK_FAILS(mmap(p, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0), EPERM);
+    CHECK_FAILS(syscall(SYS_mseal, p + 1, PAGE, 0), EINVAL);
+    CHECK_FAILS(syscall(SYS_mseal, p, PAGE, 1), EINVAL);
     CHECK(p[0] == 1 && munmap(p + PAGE, 3 * PAGE) == 0, "the rest is not sealed");
-    FAILS(syscall(SYS_mseal, p, 2 * PAGE, 0), ENOMEM);
+    CHECK_FAILS(syscall(SYS_mseal, p, 2 * PAGE, 0), ENOMEM);
     /* code */
     x = mmap(NULL, 2 * PAGE, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     CHECK(syscall(SYS_mseal, x, 2 * PAGE, 0) == 0, "mseal of code");
-    FAILS(munmap(x, 2 * PAGE), EPERM);
-    FAILS(mprotect(x, PAGE, PROT_READ | PROT_WRITE), EPERM);
+    CHECK_FAILS(munmap(x, 2 * PAGE), EPERM);
+    CHECK_FAILS(mprotect(x, PAGE, PROT_READ | PROT_WRITE), EPERM);
 }
 
 static void file_pages(void)
@@ -99,7 +92,7 @@ static void file_pages(void)
     for (unsigned i = 0; i < 4; i++)
         p[i * PAGE] = (char)('a' + i);
     CHECK(syscall(SYS_remap_file_pages, p, PAGE, 0, 3, 0) == 0 && p[0] == 'd' && p[PAGE] == 'b', "remap_file_pages: %c%c", p[0], p[PAGE]);
-    FAILS(syscall(SYS_remap_file_pages, p, PAGE, PROT_READ, 3, 0), EINVAL);
+    CHECK_FAILS(syscall(SYS_remap_file_pages, p, PAGE, PROT_READ, 3, 0), EINVAL);
     munmap(p, 4 * PAGE);
     close(fd);
 }
@@ -108,14 +101,14 @@ static void barriers(void)
 {
     long mask = syscall(SYS_membarrier, MEMBARRIER_CMD_QUERY, 0, 0);
     CHECK(mask > 0 && (mask & MEMBARRIER_CMD_PRIVATE_EXPEDITED), "membarrier: 0x%lx", mask);
-    FAILS(syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0), EPERM);
+    CHECK_FAILS(syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0), EPERM);
     CHECK(syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0, "register");
     CHECK(syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0) == 0, "expedited");
     CHECK(syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE, 0, 0) == 0, "register sync core");
     CHECK(syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE, 0, 0) == 0, "sync core");
     CHECK(syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0) == 0, "global");
-    FAILS(syscall(SYS_membarrier, 12345, 0, 0), EINVAL);
-    FAILS(syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 1, 0), EINVAL);
+    CHECK_FAILS(syscall(SYS_membarrier, 12345, 0, 0), EINVAL);
+    CHECK_FAILS(syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 1, 0), EINVAL);
 }
 
 static void secret(void)
@@ -149,14 +142,14 @@ static void remaps(void)
     CHECK(q != MAP_FAILED && q != p && q[0] == 7 && p[0] == 0, "MREMAP_DONTUNMAP");
     p[PAGE] = 9;
     CHECK(mremap(q, 4 * PAGE, 4 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, p) == p && p[PAGE] == 7, "MREMAP_FIXED over it");
-    FAILS(mremap(p, 4 * PAGE, 4 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, p + PAGE), EINVAL);
-    FAILS(mremap(p, 4 * PAGE, 4 * PAGE, MREMAP_FIXED, p), EINVAL);
-    FAILS(mremap(q, PAGE, 2 * PAGE, 0), EFAULT);
+    CHECK_FAILS(mremap(p, 4 * PAGE, 4 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, p + PAGE), EINVAL);
+    CHECK_FAILS(mremap(p, 4 * PAGE, 4 * PAGE, MREMAP_FIXED, p), EINVAL);
+    CHECK_FAILS(mremap(q, PAGE, 2 * PAGE, 0), EFAULT);
     CHECK(mremap(p, 4 * PAGE, PAGE, 0) == p, "shrink");
     char *shared = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     q = mremap(shared, 0, PAGE, MREMAP_MAYMOVE);
     CHECK(q != MAP_FAILED && (q[5] = 3) && shared[5] == 3, "a second mapping of shared memory");
-    FAILS(mmap(p, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0), EEXIST);
+    CHECK_FAILS(mmap(p, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0), EEXIST);
     munmap(p, PAGE);
     CHECK(mmap(p, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) == p, "MAP_FIXED_NOREPLACE");
 }
@@ -179,8 +172,8 @@ static void advice(void)
     int st;
     waitpid(pid, &st, 0);
     CHECK(st == 0 && p[PAGE] == 5, "wiped and absent in the child: 0x%x", st);
-    FAILS(madvise(p, PAGE, 12345), EINVAL);
-    FAILS(madvise(p + 1, PAGE, MADV_NORMAL), EINVAL);
+    CHECK_FAILS(madvise(p, PAGE, 12345), EINVAL);
+    CHECK_FAILS(madvise(p + 1, PAGE, MADV_NORMAL), EINVAL);
     int fd = (int)syscall(SYS_pidfd_open, getpid(), 0);
     struct iovec iov = {p, 4 * PAGE};
     CHECK(syscall(SYS_process_madvise, fd, &iov, 1, MADV_COLD, 0) == (long)(4 * PAGE), "process_madvise: errno %d", errno);
@@ -208,8 +201,8 @@ static void other_process(void)
     local.iov_base = &put;
     CHECK(process_vm_writev(pid, &local, 1, &remote, 1, 0) == sizeof put, "process_vm_writev: errno %d", errno);
     CHECK(waitpid(pid, &st, 0) == pid && st == 44 << 8, "status 0x%x", st);
-    FAILS(process_vm_readv(pid, &local, 1, &remote, 1, 0), ESRCH);
-    FAILS(process_vm_readv(getpid(), &local, 1, &remote, 1, 1), EINVAL);
+    CHECK_FAILS(process_vm_readv(pid, &local, 1, &remote, 1, 0), ESRCH);
+    CHECK_FAILS(process_vm_readv(getpid(), &local, 1, &remote, 1, 1), EINVAL);
     close(go[0]);
     close(go[1]);
     (void)c;
@@ -233,7 +226,7 @@ static void counting(void)
     uint64_t id = 0;
     CHECK(ioctl(fd, PERF_EVENT_IOC_ID, &id) == 0 && id, "id");
     close(fd);
-    FAILS(syscall(SYS_perf_event_open, 8, 0, -1, -1, 0), EFAULT);
+    CHECK_FAILS(syscall(SYS_perf_event_open, 8, 0, -1, -1, 0), EFAULT);
 }
 
 int main(void)

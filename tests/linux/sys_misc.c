@@ -30,13 +30,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define FAILS(call, err)                                                                             \
-    do {                                                                                             \
-        errno = 0;                                                                                   \
-        long failed_ = (long)(call);                                                                 \
-        CHECK(failed_ == -1 && errno == (err), "result %ld, errno %d, not %d", failed_, errno, err); \
-    } while (0)
-
 static void system_names(void)
 {
     struct utsname u;
@@ -52,8 +45,8 @@ static void system_names(void)
     CHECK(prctl(PR_SET_PDEATHSIG, SIGHUP) == 0, "PR_SET_PDEATHSIG");
     int sig = 0;
     CHECK(prctl(PR_GET_PDEATHSIG, &sig) == 0 && sig == SIGHUP && prctl(PR_SET_PDEATHSIG, 0) == 0, "PR_GET_PDEATHSIG");
-    FAILS(prctl(PR_GET_NAME, 8), EFAULT);
-    FAILS(prctl(12345, 0), EINVAL);
+    CHECK_FAILS(prctl(PR_GET_NAME, 8), EFAULT);
+    CHECK_FAILS(prctl(12345, 0), EINVAL);
     unsigned cpu = 999, node;
     CHECK(syscall(SYS_getcpu, &cpu, &node, NULL) == 0 && cpu < 999, "getcpu");
     cpu_set_t set;
@@ -79,8 +72,8 @@ static void limits(void)
     CHECK(p != MAP_FAILED && munmap(p, 1 << 20) == 0, "mmap under a limit");
     CHECK(prlimit(0, RLIMIT_AS, &old, &l) == 0 && l.rlim_cur == 1 << 30, "prlimit");
     l = (struct rlimit){5, 3};
-    FAILS(setrlimit(RLIMIT_AS, &l), EINVAL);
-    FAILS(getrlimit(99, &l), EINVAL);
+    CHECK_FAILS(setrlimit(RLIMIT_AS, &l), EINVAL);
+    CHECK_FAILS(getrlimit(99, &l), EINVAL);
     CHECK(getrlimit(RLIMIT_NOFILE, &old) == 0, "RLIMIT_NOFILE");
     l = (struct rlimit){20, old.rlim_max};
     CHECK(setrlimit(RLIMIT_NOFILE, &l) == 0, "20 descriptors");
@@ -109,9 +102,9 @@ static void clocks(void)
     CHECK(ns >= 4000000 && ns < 5000000000L, "slept %ld ns", ns);
     CHECK(clock_getres(CLOCK_REALTIME, &r) == 0 && r.tv_nsec > 0, "resolution");
     CHECK(syscall(SYS_gettimeofday, &tv, NULL) == 0 && tv.tv_sec > 1700000000, "gettimeofday");
-    FAILS(syscall(SYS_clock_gettime, 77, &a), EINVAL);
+    CHECK_FAILS(syscall(SYS_clock_gettime, 77, &a), EINVAL);
     ms.tv_nsec = 1000000000;
-    FAILS(nanosleep(&ms, NULL), EINVAL);
+    CHECK_FAILS(nanosleep(&ms, NULL), EINVAL);
     CHECK(clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &a) == 0 && clock_gettime(CLOCK_THREAD_CPUTIME_ID, &b) == 0, "cpu clocks");
 
     sigset_t set;
@@ -151,7 +144,7 @@ static void objects(void)
     sd.sem_perm.mode = 0640;
     CHECK(semctl(sem, 0, IPC_SET, (union semun){.buf = &sd}) == 0 && semctl(sem, 0, IPC_STAT, (union semun){.buf = &sd}) == 0 && (sd.sem_perm.mode & 0777) == 0640, "IPC_SET");
     struct timespec ts = {0, 1000000};
-    FAILS(semtimedop(sem, &op, 1, &ts), EAGAIN);
+    CHECK_FAILS(semtimedop(sem, &op, 1, &ts), EAGAIN);
     CHECK(semctl(sem, 0, IPC_RMID) == 0, "IPC_RMID");
 
     struct {
@@ -177,7 +170,7 @@ static void objects(void)
     waitpid(child, NULL, 0);
     CHECK(!strcmp(at + 9000, "changed") && shmctl(shm, IPC_STAT, &hd) == 0 && hd.shm_segsz == 10000 && hd.shm_nattch == 1, "shared memory");
     CHECK(shmdt(at) == 0 && shmctl(shm, IPC_RMID, NULL) == 0, "shmdt");
-    FAILS(shmdt(at), EINVAL);
+    CHECK_FAILS(shmdt(at), EINVAL);
 
     char name[64];
     snprintf(name, sizeof name, "/sys_misc.%d", (int)getpid());
@@ -218,7 +211,7 @@ static void processes(void)
     int fd = (int)syscall(SYS_pidfd_open, getpid(), 0);
     CHECK(fd >= 0 && syscall(SYS_pidfd_send_signal, fd, 0, NULL, 0) == 0, "pidfd");
     close(fd);
-    FAILS(kill(-12345678, 0), ESRCH);
+    CHECK_FAILS(kill(-12345678, 0), ESRCH);
     umask(027);
     CHECK(umask(022) == 027, "umask");
 }
@@ -227,11 +220,11 @@ static void processes(void)
 __attribute__((unused)) static void refused(void)
 {
     char page[4096];
-    FAILS(syscall(SYS_bpf, 0, page, 64), EPERM);
-    FAILS(syscall(SYS_rseq, page, 32, 0, 0), ENOSYS);
-    FAILS(syscall(SYS_pkey_alloc, 0, 0), ENOSYS);
-    FAILS(syscall(400), ENOSYS); /* no call has this number on 64-bit systems */
-    FAILS(syscall(1UL << 40), ENOSYS);
+    CHECK_FAILS(syscall(SYS_bpf, 0, page, 64), EPERM);
+    CHECK_FAILS(syscall(SYS_rseq, page, 32, 0, 0), ENOSYS);
+    CHECK_FAILS(syscall(SYS_pkey_alloc, 0, 0), ENOSYS);
+    CHECK_FAILS(syscall(400), ENOSYS); /* no call has this number on 64-bit systems */
+    CHECK_FAILS(syscall(1UL << 40), ENOSYS);
 }
 
 int main(void)

@@ -45,13 +45,6 @@ static int probe_write(volatile char *p)
     return fault_code;
 }
 
-#define FAILS(call, want)                                                                                \
-    do {                                                                                                 \
-        errno = 0;                                                                                       \
-        long got_ = (long)(call);                                                                        \
-        CHECK(got_ == -1 && errno == (want), "%s: %ld, %s instead of %s", #call, got_, strerror(errno), #want); \
-    } while (0)
-
 #define ANON (MAP_PRIVATE | MAP_ANONYMOUS)
 #define RW (PROT_READ | PROT_WRITE)
 
@@ -62,18 +55,18 @@ static char *map(size_t pages)
 
 static void test_mmap(void)
 {
-    FAILS(mmap(NULL, 0, RW, ANON, -1, 0), EINVAL);
-    FAILS(mmap(NULL, PAGE, RW, MAP_ANONYMOUS, -1, 0), EINVAL);
-    FAILS(mmap(NULL, ~0ul, RW, ANON, -1, 0), ENOMEM);
-    FAILS(mmap(NULL, 1ul << 62, RW, ANON, -1, 0), ENOMEM);
-    FAILS(mmap(NULL, PAGE, RW, MAP_PRIVATE, 77, 0), EBADF);
-    FAILS(mmap((void *)0x123, PAGE, RW, ANON | MAP_FIXED, -1, 0), EINVAL);
-    FAILS(mmap((void *)-PAGE, PAGE, RW, ANON | MAP_FIXED, -1, 0), ENOMEM);
-    FAILS(syscall(SYS_mmap, NULL, PAGE, RW, ANON, -1, 5), EINVAL);
+    CHECK_FAILS(mmap(NULL, 0, RW, ANON, -1, 0), EINVAL);
+    CHECK_FAILS(mmap(NULL, PAGE, RW, MAP_ANONYMOUS, -1, 0), EINVAL);
+    CHECK_FAILS(mmap(NULL, ~0ul, RW, ANON, -1, 0), ENOMEM);
+    CHECK_FAILS(mmap(NULL, 1ul << 62, RW, ANON, -1, 0), ENOMEM);
+    CHECK_FAILS(mmap(NULL, PAGE, RW, MAP_PRIVATE, 77, 0), EBADF);
+    CHECK_FAILS(mmap((void *)0x123, PAGE, RW, ANON | MAP_FIXED, -1, 0), EINVAL);
+    CHECK_FAILS(mmap((void *)-PAGE, PAGE, RW, ANON | MAP_FIXED, -1, 0), ENOMEM);
+    CHECK_FAILS(syscall(SYS_mmap, NULL, PAGE, RW, ANON, -1, 5), EINVAL);
 
     char *p = map(4), *q;
     CHECK(p != MAP_FAILED && probe(p) == 0 && p[3 * PAGE] == 0, "%p", (void *)p);
-    FAILS(mmap(p + PAGE, PAGE, RW, ANON | MAP_FIXED_NOREPLACE, -1, 0), EEXIST);
+    CHECK_FAILS(mmap(p + PAGE, PAGE, RW, ANON | MAP_FIXED_NOREPLACE, -1, 0), EEXIST);
     q = mmap(p, PAGE, RW, ANON, -1, 0); /* a taken hint */
     CHECK(q != MAP_FAILED && q != p, "hint");
     CHECK(munmap(p + PAGE, PAGE) == 0 && probe(p + PAGE) == SEGV_MAPERR, "hole %d", fault_code);
@@ -87,9 +80,9 @@ static void test_mmap(void)
     memset(p, 7, PAGE);
     CHECK(mmap(p, PAGE, RW, ANON | MAP_FIXED, -1, 0) == p && p[5] == 0, "replaced");
     CHECK(munmap(p, 4 * PAGE) == 0 && munmap(p, 4 * PAGE) == 0, "unmapping nothing");
-    FAILS(munmap(p + 1, PAGE), EINVAL);
-    FAILS(munmap(p, 0), EINVAL);
-    FAILS(munmap(p, ~0ul), EINVAL);
+    CHECK_FAILS(munmap(p + 1, PAGE), EINVAL);
+    CHECK_FAILS(munmap(p, 0), EINVAL);
+    CHECK_FAILS(munmap(p, ~0ul), EINVAL);
     CHECK(munmap((char *)0x7fff00000000, PAGE) == 0 && munlock(p, 0) == 0 && munlock(NULL, 0) == 0, "nothing there: %d", errno);
     munmap(q, PAGE);
 
@@ -98,12 +91,12 @@ static void test_mmap(void)
     char *s = mmap(NULL, 3 * PAGE, RW, MAP_SHARED, fd, 0), *r = mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE, fd, PAGE);
     s[PAGE + 3] = 9;
     CHECK(r[3] == 9, "shared file");
-    FAILS(mmap(NULL, PAGE, RW, 0x0f, fd, 0), EINVAL);
-    FAILS(mmap(NULL, PAGE, RW, MAP_SHARED_VALIDATE | MAP_SYNC, fd, 0), EOPNOTSUPP);
+    CHECK_FAILS(mmap(NULL, PAGE, RW, 0x0f, fd, 0), EINVAL);
+    CHECK_FAILS(mmap(NULL, PAGE, RW, MAP_SHARED_VALIDATE | MAP_SYNC, fd, 0), EOPNOTSUPP);
     char *v = mmap(NULL, PAGE, RW, MAP_SHARED_VALIDATE, fd, 0);
     CHECK(v != MAP_FAILED && munmap(v, PAGE) == 0, "validated flags");
-    FAILS(mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE, fd, 1), EINVAL);
-    FAILS(syscall(SYS_mmap, NULL, 2 * PAGE, RW, MAP_SHARED, fd, -PAGE), EOVERFLOW);
+    CHECK_FAILS(mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE, fd, 1), EINVAL);
+    CHECK_FAILS(syscall(SYS_mmap, NULL, 2 * PAGE, RW, MAP_SHARED, fd, -PAGE), EOVERFLOW);
     char *beyond = mmap(NULL, 5 * PAGE, RW, MAP_SHARED, fd, 0);
     struct sigaction sa = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO};
     sigaction(SIGBUS, &sa, NULL);
@@ -118,12 +111,12 @@ static void test_mprotect(void)
 {
     char *p = map(5);
     munmap(p + 3 * PAGE, PAGE);
-    FAILS(mprotect(p, 5 * PAGE, PROT_READ), ENOMEM);
+    CHECK_FAILS(mprotect(p, 5 * PAGE, PROT_READ), ENOMEM);
     CHECK(probe_write(p) == SEGV_ACCERR && probe_write(p + 2 * PAGE) == SEGV_ACCERR && probe_write(p + 4 * PAGE) == 0, "up to the hole");
-    FAILS(mprotect(p + 1, PAGE, PROT_READ), EINVAL);
-    FAILS(mprotect(p, PAGE, 0x100), EINVAL);
-    FAILS(mprotect(p, ~0ul - PAGE, PROT_READ), ENOMEM);
-    FAILS(mprotect(p, PAGE, PROT_READ | PROT_GROWSDOWN), EINVAL);
+    CHECK_FAILS(mprotect(p + 1, PAGE, PROT_READ), EINVAL);
+    CHECK_FAILS(mprotect(p, PAGE, 0x100), EINVAL);
+    CHECK_FAILS(mprotect(p, ~0ul - PAGE, PROT_READ), ENOMEM);
+    CHECK_FAILS(mprotect(p, PAGE, PROT_READ | PROT_GROWSDOWN), EINVAL);
     CHECK(mprotect(p, 0, PROT_READ) == 0, "nothing");
     CHECK(mprotect(p, 2 * PAGE, PROT_NONE) == 0 && probe(p) == SEGV_ACCERR, "none");
     CHECK(mprotect(p, 1, RW) == 0 && probe_write(p) == 0 && probe(p + PAGE) == SEGV_ACCERR, "rounded up");
@@ -134,13 +127,13 @@ static void test_mremap(void)
 {
     char *p = map(4), *q;
     memset(p, 1, 4 * PAGE);
-    FAILS(mremap(p, PAGE, 2 * PAGE, 0), ENOMEM); /* its own neighbour is in the way */
-    FAILS(mremap(p + 1, PAGE, PAGE, 0), EINVAL);
-    FAILS(mremap(p, PAGE, 0, 0), EINVAL);
-    FAILS(mremap(p, PAGE, PAGE, 0x100), EINVAL);
-    FAILS(mremap(p, PAGE, PAGE, MREMAP_FIXED, p), EINVAL);
-    FAILS(mremap(p, PAGE, PAGE, MREMAP_FIXED | MREMAP_MAYMOVE, p), EINVAL);
-    FAILS(mremap(p, PAGE, PAGE, MREMAP_FIXED | MREMAP_MAYMOVE, p + 7), EINVAL);
+    CHECK_FAILS(mremap(p, PAGE, 2 * PAGE, 0), ENOMEM); /* its own neighbour is in the way */
+    CHECK_FAILS(mremap(p + 1, PAGE, PAGE, 0), EINVAL);
+    CHECK_FAILS(mremap(p, PAGE, 0, 0), EINVAL);
+    CHECK_FAILS(mremap(p, PAGE, PAGE, 0x100), EINVAL);
+    CHECK_FAILS(mremap(p, PAGE, PAGE, MREMAP_FIXED, p), EINVAL);
+    CHECK_FAILS(mremap(p, PAGE, PAGE, MREMAP_FIXED | MREMAP_MAYMOVE, p), EINVAL);
+    CHECK_FAILS(mremap(p, PAGE, PAGE, MREMAP_FIXED | MREMAP_MAYMOVE, p + 7), EINVAL);
     CHECK(mremap(p, 4 * PAGE, 2 * PAGE, 0) == p && probe(p + 3 * PAGE) == SEGV_MAPERR, "shrink");
     q = map(6);
     munmap(q + 3 * PAGE, PAGE);
@@ -155,7 +148,7 @@ static void test_mremap(void)
     CHECK(probe(q) == SEGV_MAPERR && probe(q + PAGE) == 0, "only that page moved");
     char *d = mremap(to, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_DONTUNMAP, NULL);
     CHECK(d != MAP_FAILED && d != to && d[0] == 1 && probe(to) == 0 && to[0] == 0, "dontunmap");
-    FAILS(mremap((void *)0x700000000000ul, PAGE, 2 * PAGE, MREMAP_MAYMOVE), EFAULT);
+    CHECK_FAILS(mremap((void *)0x700000000000ul, PAGE, 2 * PAGE, MREMAP_MAYMOVE), EFAULT);
     char *s = mmap(NULL, PAGE, RW, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     memcpy(s, "twice", 6);
     char *s2 = mremap(s, 0, PAGE, MREMAP_MAYMOVE);
@@ -172,15 +165,15 @@ static void test_madvise(void)
     unsigned char vec[3];
     memset(p, 1, 3 * PAGE);
     CHECK(madvise(p, PAGE, MADV_DONTNEED) == 0 && p[0] == 0 && p[PAGE] == 1, "dontneed");
-    FAILS(madvise(p, PAGE, 12345), EINVAL);
-    FAILS(madvise(p + 1, PAGE, MADV_DONTNEED), EINVAL);
+    CHECK_FAILS(madvise(p, PAGE, 12345), EINVAL);
+    CHECK_FAILS(madvise(p + 1, PAGE, MADV_DONTNEED), EINVAL);
     CHECK(madvise(p, 0, MADV_DONTNEED) == 0, "nothing");
     CHECK(mincore(p, 3 * PAGE, vec) == 0 && (vec[1] & 1), "mincore");
     munmap(p + PAGE, PAGE);
-    FAILS(madvise(p, 3 * PAGE, MADV_DONTNEED), ENOMEM);
+    CHECK_FAILS(madvise(p, 3 * PAGE, MADV_DONTNEED), ENOMEM);
     CHECK(p[2 * PAGE] == 0, "the part after the hole too");
-    FAILS(mincore(p, 3 * PAGE, vec), ENOMEM);
-    FAILS(msync(p, 3 * PAGE, MS_SYNC), ENOMEM);
+    CHECK_FAILS(mincore(p, 3 * PAGE, vec), ENOMEM);
+    CHECK_FAILS(msync(p, 3 * PAGE, MS_SYNC), ENOMEM);
     CHECK(msync(p, PAGE, MS_SYNC) == 0, "msync");
     CHECK(mlock(p, PAGE) == 0 && munlock(p, PAGE) == 0, "mlock");
     munmap(p, 3 * PAGE);
@@ -195,7 +188,7 @@ static void test_brk(void)
     CHECK(probe(top + PAGE) == SEGV_MAPERR, "gone");
     char *block = mmap(top + 4 * PAGE, PAGE, RW, ANON | MAP_FIXED_NOREPLACE, -1, 0);
     CHECK(block == top + 4 * PAGE, "block");
-    FAILS(brk(top + 16 * PAGE), ENOMEM);
+    CHECK_FAILS(brk(top + 16 * PAGE), ENOMEM);
     munmap(block, PAGE);
     CHECK(syscall(SYS_brk, 1) == (long)(uintptr_t)old, "brk(1) tells where it is");
 }
@@ -209,11 +202,11 @@ static void test_shm(void)
     CHECK(a != (void *)-1 && b != (void *)-1 && a != b, "attach");
     memcpy(a, "seen", 5);
     CHECK(!strcmp(b, "seen") && probe_write(b) == SEGV_ACCERR, "the same memory");
-    FAILS(shmat(id, a, 0), EINVAL);
-    FAILS(shmat(id, a + 5, 0), EINVAL);
+    CHECK_FAILS(shmat(id, a, 0), EINVAL);
+    CHECK_FAILS(shmat(id, a + 5, 0), EINVAL);
     CHECK(shmat(id, b + 5, SHM_RND | SHM_REMAP) == b, "remap");
     CHECK(shmdt(a) == 0 && probe(a) == SEGV_MAPERR, "detach");
-    FAILS(shmdt(a), EINVAL);
+    CHECK_FAILS(shmdt(a), EINVAL);
     shmdt(b);
     shmctl(id, IPC_RMID, NULL);
 }

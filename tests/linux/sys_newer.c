@@ -29,13 +29,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define FAILS(call, err)                                                                             \
-    do {                                                                                             \
-        errno = 0;                                                                                   \
-        long failed_ = (long)(call);                                                                 \
-        CHECK(failed_ == -1 && errno == (err), "result %ld, errno %d, not %d", failed_, errno, err); \
-    } while (0)
-
 static char dir[] = "/tmp/newer-XXXXXX";
 
 /* Did it fail because it is not to be had here?  Then says so. */
@@ -60,18 +53,18 @@ static void opening(void)
     CHECK(symlinkat("/etc", top, "absolute") == 0 && symlinkat("sub", top, "relative") == 0 && symlinkat("/sub", top, "rooted") == 0, "links");
     CHECK((fd = open2(top, "sub/file", O_RDONLY, RESOLVE_BENEATH)) >= 0 && close(fd) == 0, "beneath: errno %d", errno);
     CHECK((fd = open2(top, "relative/file", O_RDONLY, RESOLVE_BENEATH)) >= 0 && close(fd) == 0, "a link beneath: errno %d", errno);
-    FAILS(open2(top, "absolute/passwd", O_RDONLY, RESOLVE_BENEATH), EXDEV);
-    FAILS(open2(top, "../x", O_RDONLY, RESOLVE_BENEATH), EXDEV);
-    FAILS(open2(top, "/etc/passwd", O_RDONLY, RESOLVE_BENEATH), EXDEV);
-    FAILS(open2(top, "relative/file", O_RDONLY, RESOLVE_NO_SYMLINKS), ELOOP);
+    CHECK_FAILS(open2(top, "absolute/passwd", O_RDONLY, RESOLVE_BENEATH), EXDEV);
+    CHECK_FAILS(open2(top, "../x", O_RDONLY, RESOLVE_BENEATH), EXDEV);
+    CHECK_FAILS(open2(top, "/etc/passwd", O_RDONLY, RESOLVE_BENEATH), EXDEV);
+    CHECK_FAILS(open2(top, "relative/file", O_RDONLY, RESOLVE_NO_SYMLINKS), ELOOP);
     CHECK((fd = open2(top, "rooted/file", O_RDONLY, RESOLVE_IN_ROOT)) >= 0 && close(fd) == 0, "in root: errno %d", errno);
     CHECK((fd = open2(top, "/../sub/file", O_RDONLY, RESOLVE_IN_ROOT)) >= 0 && close(fd) == 0, "in root, absolute: errno %d", errno);
-    FAILS(open2(top, "sub/file", O_RDONLY, 1u << 20), EINVAL);
+    CHECK_FAILS(open2(top, "sub/file", O_RDONLY, 1u << 20), EINVAL);
     struct {
         struct open_how how;
         uint64_t more;
     } big = {.how.flags = O_RDONLY, .more = 1};
-    FAILS(syscall(SYS_openat2, top, "sub/file", &big, sizeof big), E2BIG);
+    CHECK_FAILS(syscall(SYS_openat2, top, "sub/file", &big, sizeof big), E2BIG);
     big.more = 0;
     CHECK((fd = (int)syscall(SYS_openat2, top, "sub/file", &big, sizeof big)) >= 0 && close(fd) == 0, "a longer struct");
     close(top);
@@ -82,7 +75,7 @@ static void descriptors(void)
     int base = dup(0), a = dup(0), b = dup(0);
     CHECK(syscall(SYS_close_range, base, b, 4 /* CLOEXEC */) == 0 && fcntl(a, F_GETFD) == FD_CLOEXEC, "close_range: cloexec");
     CHECK(syscall(SYS_close_range, base, b, 0) == 0 && fcntl(a, F_GETFD) == -1 && fcntl(b, F_GETFD) == -1, "close_range");
-    FAILS(syscall(SYS_close_range, 9, 3, 0), EINVAL);
+    CHECK_FAILS(syscall(SYS_close_range, 9, 3, 0), EINVAL);
     CHECK(syscall(SYS_close_range, 3, ~0u, 0) == 0 && getpid() > 0, "all of them");
     struct {
         uint64_t off, len;
@@ -110,9 +103,9 @@ static void pidfds(void)
     CHECK(waitid(P_PIDFD, (id_t)pfd, &info, WEXITED | WNOHANG) == 0 && info.si_pid == 0, "it lives");
     CHECK(syscall(SYS_pidfd_send_signal, pfd, SIGTERM, NULL, 0) == 0, "pidfd_send_signal");
     CHECK(waitid(P_PIDFD, (id_t)pfd, &info, WEXITED) == 0 && info.si_pid == pid && info.si_status == SIGTERM && info.si_code == CLD_KILLED, "waitid");
-    FAILS(syscall(SYS_pidfd_send_signal, pfd, SIGTERM, NULL, 0), ESRCH);
-    FAILS(syscall(SYS_pidfd_open, 0x7ffffff0, 0), ESRCH);
-    FAILS(syscall(SYS_pidfd_open, getpid(), 12345), EINVAL);
+    CHECK_FAILS(syscall(SYS_pidfd_send_signal, pfd, SIGTERM, NULL, 0), ESRCH);
+    CHECK_FAILS(syscall(SYS_pidfd_open, 0x7ffffff0, 0), ESRCH);
+    CHECK_FAILS(syscall(SYS_pidfd_open, getpid(), 12345), EINVAL);
     close(pfd);
     close(theirs);
     close(own);
@@ -147,17 +140,17 @@ static void futexes(void)
     pthread_join(id, NULL);
     if (!lacks("futex_waitv", r)) {
         CHECK(r == 1 || (r == -1 && errno == EAGAIN), "futex_waitv: %ld, errno %d", r, errno);
-        FAILS(syscall(SYS_futex_waitv, w, 2, 0, &ts, CLOCK_MONOTONIC), EAGAIN);
-        FAILS(syscall(SYS_futex_waitv, w, 0, 0, &ts, CLOCK_MONOTONIC), EINVAL);
-        FAILS(syscall(SYS_futex_waitv, 8, 2, 0, &ts, CLOCK_MONOTONIC), EFAULT);
+        CHECK_FAILS(syscall(SYS_futex_waitv, w, 2, 0, &ts, CLOCK_MONOTONIC), EAGAIN);
+        CHECK_FAILS(syscall(SYS_futex_waitv, w, 0, 0, &ts, CLOCK_MONOTONIC), EINVAL);
+        CHECK_FAILS(syscall(SYS_futex_waitv, 8, 2, 0, &ts, CLOCK_MONOTONIC), EFAULT);
         w[1].value = 1;
         clock_gettime(CLOCK_MONOTONIC, &ts);
-        FAILS(syscall(SYS_futex_waitv, w, 2, 0, &ts, CLOCK_MONOTONIC), ETIMEDOUT);
+        CHECK_FAILS(syscall(SYS_futex_waitv, w, 2, 0, &ts, CLOCK_MONOTONIC), ETIMEDOUT);
     }
     r = syscall(454, &words[2], 0xfffffffful, 1, SIZE_32 | PRIVATE); /* futex_wake */
     if (!lacks("futex_wake", r)) {
         CHECK(r == 0, "futex_wake");
-        FAILS(syscall(455, &words[2], 1ul, 0xfffffffful, SIZE_32 | PRIVATE, NULL, CLOCK_MONOTONIC), EAGAIN); /* futex_wait */
+        CHECK_FAILS(syscall(455, &words[2], 1ul, 0xfffffffful, SIZE_32 | PRIVATE, NULL, CLOCK_MONOTONIC), EAGAIN); /* futex_wait */
         struct waiter q[2] = {{0, (uintptr_t)&words[2], SIZE_32 | PRIVATE, 0}, {0, (uintptr_t)&words[0], SIZE_32 | PRIVATE, 0}};
         CHECK(syscall(456, q, 0, 1, 1) == 0, "futex_requeue: errno %d", errno);
     }
@@ -172,7 +165,7 @@ static void polling(void)
     CHECK(syscall(SYS_epoll_pwait2, ep, out, 2, &ts, NULL, 0) == 1 && out[0].data.u64 == 0xabcdef0123456789, "epoll_pwait2: errno %d", errno);
     uint64_t v;
     CHECK(read(ev, &v, 8) == 8 && syscall(SYS_epoll_pwait2, ep, out, 2, &ts, NULL, 0) == 0, "nothing");
-    FAILS(syscall(SYS_epoll_pwait2, ep, out, 0, &ts, NULL, 0), EINVAL);
+    CHECK_FAILS(syscall(SYS_epoll_pwait2, ep, out, 0, &ts, NULL, 0), EINVAL);
     close(ep);
     close(ev);
 }
@@ -314,9 +307,9 @@ static void dispatching(void)
     selector = 1;
     CHECK(getppid() > 0 && caught == 1, "no longer");
     selector = 0;
-    FAILS(prctl(OPTION, OFF, 1, 0, 0), EINVAL);
-    FAILS(prctl(OPTION, 7, 0, 0, 0), EINVAL);
-    FAILS(prctl(OPTION, ON, 16, (unsigned long)-16, 0), EINVAL);
+    CHECK_FAILS(prctl(OPTION, OFF, 1, 0, 0), EINVAL);
+    CHECK_FAILS(prctl(OPTION, 7, 0, 0, 0), EINVAL);
+    CHECK_FAILS(prctl(OPTION, ON, 16, (unsigned long)-16, 0), EINVAL);
 }
 
 static void auxv(void)
@@ -332,8 +325,8 @@ static void auxv(void)
         if (v[i] == AT_PAGESZ)
             page = (long)v[i + 1];
     CHECK(n >= 200 && page == 4096, "PR_GET_AUXV: %ld bytes, page %ld", n, page);
-    FAILS(prctl(OPTION, v, sizeof v, 1, 0), EINVAL);
-    FAILS(prctl(OPTION, 8, sizeof v, 0, 0), EFAULT);
+    CHECK_FAILS(prctl(OPTION, v, sizeof v, 1, 0), EINVAL);
+    CHECK_FAILS(prctl(OPTION, 8, sizeof v, 0, 0), EFAULT);
 }
 
 static void notification(void)
@@ -372,10 +365,10 @@ static void odds(void)
         printf("MFD_NOEXEC_SEAL: skipped, errno %d\n", errno);
     close(ctl);
 #ifdef __riscv
-    FAILS(syscall(288, 0, 4096, 0, 0), ENOSYS); /* pkey_mprotect */
-    FAILS(syscall(293, 0, 0, 0, 0), ENOSYS);    /* rseq */
-    FAILS(syscall(18, 0, 0, 0), ENOSYS);        /* lookup_dcookie */
-    FAILS(syscall(463, 0, 0, 0), ENOSYS);       /* of 6.13 */
+    CHECK_FAILS(syscall(288, 0, 4096, 0, 0), ENOSYS); /* pkey_mprotect */
+    CHECK_FAILS(syscall(293, 0, 0, 0, 0), ENOSYS);    /* rseq */
+    CHECK_FAILS(syscall(18, 0, 0, 0), ENOSYS);        /* lookup_dcookie */
+    CHECK_FAILS(syscall(463, 0, 0, 0), ENOSYS);       /* of 6.13 */
 #endif
 }
 

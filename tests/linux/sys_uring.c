@@ -19,13 +19,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define FAILS(call, err)                                                                             \
-    do {                                                                                             \
-        errno = 0;                                                                                   \
-        long failed_ = (long)(call);                                                                 \
-        CHECK(failed_ == -1 && errno == (err), "result %ld, errno %d, not %d", failed_, errno, err); \
-    } while (0)
-
 static struct io_uring_params params;
 static int ring;
 static char *sq, *cq;
@@ -134,7 +127,7 @@ static void chains_and_time(void)
     CHECK(enter(1, 0) == 1 && take(9) == -99999, "POLL_ADD waits");
     CHECK(write(p[1], "x", 1) == 1 && enter(0, 1) == 0 && take(9) == 1, "POLL_ADD");
     struct io_uring_getevents_arg arg = {.ts = (uintptr_t)&ts};
-    FAILS(syscall(SYS_io_uring_enter, ring, 0, 1, IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG, &arg, sizeof arg), ETIME);
+    CHECK_FAILS(syscall(SYS_io_uring_enter, ring, 0, 1, IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG, &arg, sizeof arg), ETIME);
     close(p[0]);
     close(p[1]);
 }
@@ -160,9 +153,9 @@ static void masks(void)
     sigprocmask(SIG_BLOCK, &block, NULL);
     kill(getpid(), SIGALRM);
     CHECK(alarms == 0, "blocked");
-    FAILS(syscall(SYS_io_uring_enter, ring, 0, 1, IORING_ENTER_GETEVENTS, &empty, 8), EINTR);
+    CHECK_FAILS(syscall(SYS_io_uring_enter, ring, 0, 1, IORING_ENTER_GETEVENTS, &empty, 8), EINTR);
     CHECK(alarms == 1, "handled during the wait");
-    FAILS(syscall(SYS_io_uring_enter, ring, 0, 1, IORING_ENTER_GETEVENTS, &empty, 4), EINVAL);
+    CHECK_FAILS(syscall(SYS_io_uring_enter, ring, 0, 1, IORING_ENTER_GETEVENTS, &empty, 4), EINVAL);
     sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
@@ -201,8 +194,8 @@ static void registered(void)
     CHECK(pread(fd, area + 100, 5, 0) == 5 && !memcmp(area + 100, "fixed", 5), "written");
     CHECK(syscall(SYS_io_uring_register, ring, IORING_UNREGISTER_BUFFERS, NULL, 0) == 0, "unregister");
     CHECK(syscall(SYS_io_uring_register, ring, IORING_UNREGISTER_FILES, NULL, 0) == 0, "unregister");
-    FAILS(syscall(SYS_io_uring_register, ring, IORING_REGISTER_BUFFERS, 8, 1), EFAULT);
-    FAILS(syscall(SYS_io_uring_register, ring, 12345, NULL, 0), EINVAL);
+    CHECK_FAILS(syscall(SYS_io_uring_register, ring, IORING_REGISTER_BUFFERS, 8, 1), EFAULT);
+    CHECK_FAILS(syscall(SYS_io_uring_register, ring, 12345, NULL, 0), EINVAL);
     struct {
         struct io_uring_probe head;
         struct io_uring_probe_op op[64];
@@ -226,14 +219,14 @@ static void shared(void)
         _exit(enter(1, 1) == 1 ? 5 : 1);
     }
     CHECK(waitpid(pid, &st, 0) == pid && st == 5 << 8 && take(7) == 0, "a child: status 0x%x", st);
-    FAILS(syscall(SYS_io_uring_enter, 1, 0, 0, 0, NULL, 0), EOPNOTSUPP);
-    FAILS(syscall(SYS_io_uring_enter, 999, 0, 0, 0, NULL, 0), EBADF);
-    FAILS(syscall(SYS_io_uring_setup, 8, 8), EFAULT);
+    CHECK_FAILS(syscall(SYS_io_uring_enter, 1, 0, 0, 0, NULL, 0), EOPNOTSUPP);
+    CHECK_FAILS(syscall(SYS_io_uring_enter, 999, 0, 0, 0, NULL, 0), EBADF);
+    CHECK_FAILS(syscall(SYS_io_uring_setup, 8, 8), EFAULT);
     struct io_uring_params bad = {.flags = 1u << 31};
-    FAILS(syscall(SYS_io_uring_setup, 8, &bad), EINVAL);
+    CHECK_FAILS(syscall(SYS_io_uring_setup, 8, &bad), EINVAL);
 #ifdef __riscv
     bad.flags = IORING_SETUP_SQPOLL;
-    FAILS(syscall(SYS_io_uring_setup, 8, &bad), EPERM);
+    CHECK_FAILS(syscall(SYS_io_uring_setup, 8, &bad), EPERM);
 #endif
 }
 
