@@ -26,5 +26,7 @@ bool cli_range(const char *text, int base, uint64_t *lo, uint64_t *hi);
 struct engine_config;
 /* Applies the argument of --chaos, which it changes; -1: go on, otherwise the exit status. */
 int cli_chaos(const char *self, struct engine_config *c, char *text);
+/* The same for --tune. */
+int cli_tune(const char *self, struct engine_config *c, char *text);
 
 #endif

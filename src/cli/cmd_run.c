@@ -225,7 +225,7 @@ static int apply(struct run *r, enum option_id id, char *value)
         }
         return -1;
     case OPT_STATS:
-        r->opt.stats = true;
+        r->opt.stats = r->opt.engine.timed = true;
         return -1;
     case OPT_TIER:
         r->opt.engine.interpret_only = !strcmp(value, "interp");
@@ -245,6 +245,7 @@ static int apply(struct run *r, enum option_id id, char *value)
         break;
     case OPT_CHAOS:
         return cli_chaos(r->self, &r->opt.engine, value);
+    case OPT_TUNE: return cli_tune(r->self, &r->opt.engine, value);
     case OPT_PERF:
         r->opt.engine.perf_map = true;
         return -1;

@@ -161,7 +161,7 @@ int64_t linux_program_check(const struct linux_program *prog)
     N(cache, engine.cache_bytes) N(interp, engine.interpret_only) N(check, engine.check_exec)                                  \
     N(jitlo, engine.jit_lo) N(jithi, engine.jit_hi)                                                                            \
     N(trace, trace.topics) N(tracelo, trace.lo) N(tracehi, trace.hi) N(tracefd, trace.fd)                                      \
-    N(avoid, engine.host_features) N(perf, engine.perf_map)                                                                    \
+    N(avoid, engine.host_features) N(perf, engine.perf_map) N(timed, engine.timed)                                                                    \
     N(as, limits.as.set) N(ascur, limits.as.cur) N(asmax, limits.as.max)                                                       \
     N(data, limits.data.set) N(datacur, limits.data.cur) N(datamax, limits.data.max)                                           \
     N(stack, limits.stack.set) N(stackcur, limits.stack.cur) N(stackmax, limits.stack.max)                                     \
@@ -196,6 +196,9 @@ void linux_exec_encode(struct str *s, const struct linux_options *o, const char 
 #define CHAOS(member, key, min, max, draw_lo, draw_hi, meaning) N(member, engine.member)
 #include "run/chaos.def"
 #undef CHAOS
+#define TUNE(name, dflt, min, max, meaning) N(tune_##name, engine.tune_##name)
+#include "run/tuning.def"
+#undef TUNE
 #undef N
 }
 
@@ -259,6 +262,9 @@ enum btv_status linux_exec_decode(const char *text, struct linux_options *o, con
 #define CHAOS(member, key, min, max, draw_lo, draw_hi, meaning) N(member, engine.member)
 #include "run/chaos.def"
 #undef CHAOS
+#define TUNE(name, dflt, min, max, meaning) N(tune_##name, engine.tune_##name)
+#include "run/tuning.def"
+#undef TUNE
 #undef N
         else
             goto bad;

@@ -13,9 +13,6 @@
 #include "base/chaos.h"
 #include "run/run.h"
 
-#define FIRST_TABLE 4096
-#define WINDOW_BYTES (UINT64_C(64) << 10) /* of code that stay mapped for writing */
-
 /* -- code memory ---------------------------------------------------------------------------------------------- */
 
 /*
@@ -57,7 +54,7 @@ static uint8_t *append(struct engine *e, const void *bytes, uint64_t len)
     e->code_used = start + len;
     /* what was written long ago need not be mapped twice: it would count twice in the resident set */
     uint64_t done = ALIGN_DOWN(start, (uint64_t)GUEST_PAGE_SIZE);
-    if (done - e->written_from >= WINDOW_BYTES) {
+    if (done - e->written_from >= (uint64_t)e->tune.window_kib << 10) {
         madvise(e->write + e->written_from, done - e->written_from, MADV_DONTNEED);
         e->written_from = done;
     }
@@ -118,7 +115,7 @@ enum btv_status cache_init(struct engine *e, struct btv_error *err)
         return err_host(err, errno, "code cache: records");
     madvise(records, e->records_cap, MADV_NOHUGEPAGE); /* four areas that are mostly empty */
     e->nrefs = 1;
-    e->table = new_table(FIRST_TABLE);
+    e->table = new_table(UINT64_C(1) << e->tune.table_bits);
     if (!e->table)
         return BTV_NOMEM;
     enum btv_status st = new_memory(e, 0, err);
@@ -319,8 +316,10 @@ static void relocate(const struct engine *e, const struct host_code *c, uint8_t 
     }
 }
 
-static void add_page_refs(struct engine *e, const struct guest_lift *g, const struct block *b)
+/* How many. */
+static unsigned add_page_refs(struct engine *e, const struct guest_lift *g, const struct block *b)
 {
+    uint32_t first = e->nrefs;
     uint64_t before = UINT64_MAX;
     for (unsigned r = 0; r < g->nranges; r++)
         for (uint64_t page = g->range[r].start >> GUEST_PAGE_BITS; page <= (g->range[r].end - 1) >> GUEST_PAGE_BITS; page++) {
@@ -329,21 +328,29 @@ static void add_page_refs(struct engine *e, const struct guest_lift *g, const st
             uint32_t *head = &e->pages[page % PAGE_BUCKETS];
             e->ref[e->nrefs] = (struct page_ref){.next = *head, .block = number_of(e, b)};
             *head = e->nrefs++;
-            e->stats.side_bytes += sizeof *e->ref;
             before = page;
         }
+    return e->nrefs - first;
 }
 
-static void note_published(struct engine *e, const struct block *b, const struct guest_lift *g, const struct host_code *c, uint32_t packed)
+static void note_published(struct engine *e, const struct block *b, const struct guest_lift *g, const struct host_code *c, uint32_t packed, unsigned refs)
 {
-    e->stats.blocks_translated++;
-    e->stats.insns_translated += b->insns;
+    struct emitted *s = &e->stats.tier[TIER_BASELINE];
+    uint64_t copy = 0, links = b->nlinks * sizeof *e->links, pages = refs * sizeof *e->ref;
     for (unsigned i = 0; i < g->nranges; i++)
-        e->stats.guest_bytes += g->range[i].end - g->range[i].start;
-    e->stats.host_bytes += c->len;
-    e->stats.host_hot_bytes += c->hot_len;
+        copy += g->range[i].end - g->range[i].start;
+    s->blocks++;
+    s->insns += b->insns;
+    s->guest_bytes += copy;
+    s->host_bytes += c->len;
+    s->hot_bytes += c->hot_len;
+    s->side_bytes += sizeof *b + links + packed + pages;
+    s->side_block += sizeof *b;
+    s->side_links += links;
+    s->side_copy += copy;
+    s->side_marks += packed - copy;
+    s->side_pages += pages;
     TRACE_AT(block, b->pc, "0x%llx translated: %u instructions, %u bytes at %p", (unsigned long long)b->pc, b->insns, b->code_len, (void *)block_code(e, b));
-    e->stats.side_bytes += sizeof *b + b->nlinks * sizeof *e->links + packed;
     if (e->perf_map) {
         fprintf(e->perf_map, "%llx %x guest_%llx\n", (unsigned long long)(uintptr_t)block_code(e, b), b->code_len, (unsigned long long)b->pc);
         fflush(e->perf_map);
@@ -382,11 +389,11 @@ enum btv_status cache_publish(struct engine *e, const struct guest_lift *g, cons
         links[i] = (struct host_link){.target = e->code + stub, .pc = c->link_pc[i], .stub = stub, .from = e->nblocks, .prev = LINK_NONE};
     }
     e->packed_used += packed;
-    add_page_refs(e, g, b);
+    unsigned refs = add_page_refs(e, g, b);
     e->nlinks += c->nlinks;
     atomic_store_explicit(&e->nblocks, e->nblocks + 1, memory_order_release); /* first: who finds the block may fault in it */
     table_put(e, e->table, number_of(e, b));
-    note_published(e, b, g, c, packed);
+    note_published(e, b, g, c, packed, refs);
     *out = b;
     return BTV_OK;
 }

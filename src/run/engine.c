@@ -12,13 +12,25 @@
 #include "base/chaos.h"
 #include "run/run.h"
 
-#define DEFAULT_CACHE_BYTES (UINT64_C(64) << 20)
 #define MIN_CACHE_BYTES (UINT64_C(64) << 10)
 /* Above the newest return-stack entry there is always room to look at a few older ones. */
 #define RETURN_STACK_TOP 256
-/* How often and how long to wait for threads to leave code: some 100 ms together. */
-#define STOP_WAITS 1000
-#define STOP_WAIT_US 50
+
+/* Defaults, then --tune, then --chaos. */
+static void tune(struct tuning *t, const struct engine_config *cfg)
+{
+#define TUNE(name, dflt, min, max, meaning) t->name = cfg->tune_##name ? (uint32_t)(cfg->tune_##name - 1) : (dflt);
+#include "run/tuning.def"
+#undef TUNE
+    if (cfg->hot_threshold)
+        t->hot = (uint32_t)cfg->hot_threshold;
+    if (cfg->max_insns && cfg->max_insns < GUEST_MAX_INSNS)
+        t->max_insns = (uint32_t)cfg->max_insns;
+    if (cfg->cache_kib)
+        t->cache_kib = (uint32_t)cfg->cache_kib;
+    else if (cfg->cache_bytes)
+        t->cache_kib = (uint32_t)(cfg->cache_bytes >> 10);
+}
 
 enum btv_status engine_new(const struct engine_config *cfg, const struct guest_isa *guest, struct mem_space *mem, struct engine **out, struct btv_error *err)
 {
@@ -27,14 +39,12 @@ enum btv_status engine_new(const struct engine_config *cfg, const struct guest_i
     if (!e)
         return err_set(err, BTV_NOMEM, "no memory for the engine");
     e->cfg = *cfg;
+    tune(&e->tune, cfg);
     chaos_start(e);
     e->guest = guest;
     e->mem = mem;
     e->host = &host_x64;
-    if (e->cfg.cache_kib)
-        e->cfg.cache_bytes = e->cfg.cache_kib << 10;
-    if (!e->cfg.cache_bytes)
-        e->cfg.cache_bytes = DEFAULT_CACHE_BYTES;
+    e->cfg.cache_bytes = (uint64_t)e->tune.cache_kib << 10;
     if (e->cfg.cache_bytes < MIN_CACHE_BYTES)
         e->cfg.cache_bytes = MIN_CACHE_BYTES;
     host_config_init(&e->hcfg, e->host, guest->pin_int, guest->npin_int, guest->pin_fp, guest->npin_fp, (unsigned)cfg->regs);
@@ -122,7 +132,7 @@ enum btv_status engine_thread_new(struct engine *e, struct engine_thread **out)
     t->cpu.ll_addr = 1;
     t->cpu.helpers = e->guest->helpers;
     t->fetch = (struct guest_code){.fetch = fetch_code, .ctx = t};
-    arena_init(&t->scratch, e->cfg.alloc ? CHAOS_CHUNK : 128 * 1024);
+    arena_init(&t->scratch, e->cfg.alloc ? CHAOS_CHUNK : (size_t)e->tune.scratch_kib << 10);
     chaos_thread_start(t);
     e->guest->reset(&t->cpu);
     pthread_mutex_lock(&e->lock);
@@ -137,7 +147,10 @@ static void add_stats(struct stats *to, const struct stats *from)
 {
 #define COUNT(name, text) to->name += from->name;
 #include "run/stats.def"
-#undef COUNT
+    for (unsigned i = 0; i < TIER_COUNT; i++) {
+#define EMITTED(name, text) to->tier[i].name += from->tier[i].name;
+#include "run/stats.def"
+    }
 }
 
 static void release_thread(struct engine_thread *t)
@@ -191,7 +204,7 @@ void engine_interrupt(struct engine_thread *t)
 
 bool engine_stop_threads(struct engine *e, struct engine_thread *self)
 {
-    unsigned left = STOP_WAITS;
+    unsigned left = e->tune.stop_waits;
     e->stopping = true;
     atomic_thread_fence(memory_order_seq_cst);
     for (struct engine_thread *t = e->threads; t; t = t->next) {
@@ -203,7 +216,7 @@ bool engine_stop_threads(struct engine *e, struct engine_thread *self)
                 return false;
             }
             request(t, PENDING_STOP);
-            usleep(STOP_WAIT_US);
+            usleep(e->tune.stop_wait_us);
         }
     }
     return true;
@@ -289,14 +302,43 @@ void engine_describe(struct engine_thread *t, const void *uc, struct str *s)
     chaos_describe(e, s);
 }
 
+static void print_quotient(struct str *s, uint64_t a, uint64_t b)
+{
+    if (b)
+        str_add(s, " %14.2f", (double)a / (double)b);
+    else
+        str_add(s, " %14s", "-");
+}
+
+static void print_emitted(const struct emitted *tier, struct str *s)
+{
+    str_add(s, "%-20s", "tier");
+#define TIER(id, name, meaning) str_add(s, " %14s", name);
+#include "run/tiers.def"
+#undef TIER
+    str_adds(s, "\n");
+#define EMITTED(name, text)                                                   \
+    str_add(s, "%-20s", #name);                                               \
+    for (unsigned i = 0; i < TIER_COUNT; i++)                                 \
+        str_add(s, " %14llu", (unsigned long long)tier[i].name);              \
+    str_add(s, "  %s\n", text);
+#define PER(name, numerator, denominator, text)                               \
+    str_add(s, "%-20s", #name);                                               \
+    for (unsigned i = 0; i < TIER_COUNT; i++)                                 \
+        print_quotient(s, tier[i].numerator, tier[i].denominator);            \
+    str_add(s, "  %s\n", text);
+#include "run/stats.def"
+}
+
 void engine_print_stats(const struct engine *e, struct str *s)
 {
     struct stats sum = e->stats;
     for (const struct engine_thread *t = e->threads; t; t = t->next)
         add_stats(&sum, &t->stats);
-    str_add(s, "host %s, pins %u integer %u floating point, code cache %llu of %llu KiB used\n", e->host->name, e->hcfg.npin_int, e->hcfg.npin_fp,
-            (unsigned long long)e->code_used >> 10, (unsigned long long)e->code_cap >> 10);
+    str_add(s, "host %s, pins %u integer %u floating point, code cache %llu of %llu KiB used, look-up table %llu KiB\n", e->host->name, e->hcfg.npin_int, e->hcfg.npin_fp,
+            (unsigned long long)e->code_used >> 10, (unsigned long long)e->code_cap >> 10,
+            (unsigned long long)((e->table->mask + 1) * sizeof e->table->entry[0]) >> 10);
+    print_emitted(sum.tier, s);
 #define COUNT(name, text) str_add(s, "%-20s %14llu  %s\n", #name, (unsigned long long)sum.name, text);
 #include "run/stats.def"
-#undef COUNT
 }

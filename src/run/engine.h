@@ -21,7 +21,11 @@ struct engine_config {
 #define CHAOS(member, key, min, max, draw_lo, draw_hi, meaning) uint64_t member;
 #include "run/chaos.def"
 #undef CHAOS
-    uint64_t cache_bytes;     /* bound of the code cache (--code-cache-mib); default 64 MiB */
+#define TUNE(name, dflt, min, max, meaning) uint64_t tune_##name; /* the value + 1 */
+#include "run/tuning.def"
+#undef TUNE
+    bool timed;               /* measure what translation takes (--stats) */
+    uint64_t cache_bytes;     /* bound of the code cache (--code-cache-mib); default: cache_kib of tuning.def */
     bool interpret_only;      /* --tier=interp */
     bool check_exec;          /* --check=exec: every block also interpreted and compared */
     uint64_t jit_lo, jit_hi;  /* translate only blocks that start in [jit_lo, jit_hi), interpret the others; 0, 0: all */

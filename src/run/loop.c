@@ -7,8 +7,6 @@
 
 #include "run/run.h"
 
-#define HOT_DEFAULT 12
-
 static inline uint64_t *pc_slot(struct engine_thread *t)
 {
     return &t->cpu.slot[t->engine->guest->slot_pc];
@@ -16,7 +14,7 @@ static inline uint64_t *pc_slot(struct engine_thread *t)
 
 bool run_is_hot(struct engine *e, uint64_t pc)
 {
-    uint64_t threshold = e->cfg.hot_threshold ? e->cfg.hot_threshold : HOT_DEFAULT;
+    uint64_t threshold = e->tune.hot;
     if (BTV_UNLIKELY(e->cfg.mix))
         threshold = chaos_threshold(e, pc);
     uint8_t *h = &e->heat[(pc >> 1) * UINT64_C(0x9e3779b97f4a7c15) >> 48];
@@ -196,7 +194,7 @@ static bool step(struct engine_thread *t, enum engine_stop *stop)
     struct engine *e = t->engine;
     uint64_t pc = *pc_slot(t);
     if (BTV_UNLIKELY(e->chaotic) && chaos_interprets(t))
-        return run_interpret(t, GUEST_MAX_INSNS, stop);
+        return run_interpret(t, e->tune.interp_insns, stop);
     /* Nothing is translated before it is hot, and what was translated stays hot. */
     if (run_is_hot(e, pc) && !e->cfg.interpret_only && e->host->fp_enter(&t->cpu)) {
         atomic_store(&t->in_code, true);
@@ -220,7 +218,7 @@ static bool step(struct engine_thread *t, enum engine_stop *stop)
         if (may_translate(&e->cfg, pc) && translate(t, pc))
             return true;
     }
-    return run_interpret(t, GUEST_MAX_INSNS, stop);
+    return run_interpret(t, e->tune.interp_insns, stop);
 }
 
 enum engine_stop engine_run(struct engine_thread *t)

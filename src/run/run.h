@@ -78,17 +78,36 @@ enum {
     PENDING_LEAVE = 4,       /* nothing else is wanted */
 };
 
-#define COLD_BUCKETS 65536
+#define COLD_BUCKETS 65536 /* of one byte: tuning.hot is at most 255 */
 #define CHAOS_CHUNK 4096 /* of arenas under --chaos=alloc: many allocations */
 
+enum run_tier {
+#define TIER(id, name, meaning) TIER_##id,
+#include "run/tiers.def"
+#undef TIER
+    TIER_COUNT
+};
+
+/* All members are uint64_t, of which sums are made: add_stats. */
 struct stats {
 #define COUNT(name, text) uint64_t name;
 #include "run/stats.def"
-#undef COUNT
+    struct emitted {
+#define EMITTED(name, text) uint64_t name;
+#include "run/stats.def"
+    } tier[TIER_COUNT];
+};
+
+/* The policy in force: tuning.def, --tune and --chaos. */
+struct tuning {
+#define TUNE(name, dflt, min, max, meaning) uint32_t name;
+#include "run/tuning.def"
+#undef TUNE
 };
 
 struct engine {
     struct engine_config cfg;
+    struct tuning tune;
     const struct guest_isa *guest;
     struct mem_space *mem;
     const struct host_isa *host;

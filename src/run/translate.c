@@ -12,17 +12,12 @@
 
 #include "run/run.h"
 
-#define MAX_ATTEMPTS 8
-#define PAUSE_MS 5 /* after a failure for want of memory, or of a moment at which no thread is in code */
-/* How many forward branches a block may go past: 0 costs 10 % on branchy code, 4 costs 25 % more translation at start-up. */
-#define MAX_SIDE_EXITS 1
-
 const uint8_t *fetch_code(void *thread, uint64_t pc, size_t *avail)
 {
     struct engine_thread *t = thread;
     uint64_t gen = atomic_load_explicit(&t->engine->generation, memory_order_acquire);
     if (pc < t->win_start || pc >= t->win_end || gen != t->win_gen) {
-        uint64_t span = mem_exec_span(t->engine->mem, pc, 1u << 20);
+        uint64_t span = mem_exec_span(t->engine->mem, pc, (uint64_t)t->engine->tune.fetch_kib << 10);
         if (!span)
             return NULL;
         t->win_start = pc;
@@ -49,7 +44,7 @@ static enum btv_status make(struct engine_thread *t, uint64_t pc, unsigned max_i
 {
     struct engine *e = t->engine;
     arena_reset(&t->scratch);
-    *g = (struct guest_lift){.pc = pc, .code = &t->fetch, .max_insns = max_insns, .max_side_exits = MAX_SIDE_EXITS, .follow_jumps = true};
+    *g = (struct guest_lift){.pc = pc, .code = &t->fetch, .max_insns = max_insns, .max_side_exits = e->tune.max_side_exits, .follow_jumps = e->tune.follow_jumps};
     struct ir_func *f = ir_func_new(&t->scratch, &e->guest->slots, NULL);
     if (!f)
         return BTV_NOMEM;
@@ -92,7 +87,7 @@ static struct block *publish(struct engine_thread *t, const struct guest_lift *g
             goto pause;
         st = cache_publish(e, g, code, &b, &t->err);
     }
-    if (st == BTV_OK && e->cfg.flush_every && e->stats.blocks_translated % e->cfg.flush_every == 0) {
+    if (st == BTV_OK && e->cfg.flush_every && e->stats.tier[TIER_BASELINE].blocks % e->cfg.flush_every == 0) {
         if (!cache_flush(e, t))
             goto pause;
         b = NULL;
@@ -100,21 +95,29 @@ static struct block *publish(struct engine_thread *t, const struct guest_lift *g
     if (st == BTV_OK)
         return b;
 pause: /* interpret for a while, then try again */
-    e->pause_until_ms = now_ms() + PAUSE_MS;
+    e->pause_until_ms = now_ms() + e->tune.pause_ms;
     return NULL;
 }
 
-struct block *translate(struct engine_thread *t, uint64_t pc)
+/* Processor time of this thread. */
+static uint64_t now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+static struct block *translate_untimed(struct engine_thread *t, uint64_t pc)
 {
     struct engine *e = t->engine;
-    unsigned max = e->cfg.max_insns ? (unsigned)e->cfg.max_insns : GUEST_MAX_INSNS;
+    unsigned max = e->tune.max_insns;
     uint64_t pause = atomic_load_explicit(&e->pause_until_ms, memory_order_relaxed);
     if (BTV_UNLIKELY(pause)) {
         if (now_ms() < pause)
             return NULL;
         e->pause_until_ms = 0;
     }
-    for (int attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+    for (unsigned attempt = 0; attempt < e->tune.attempts; attempt++) {
         uint64_t gen = atomic_load_explicit(&e->generation, memory_order_acquire);
         struct guest_lift g;
         struct host_code code;
@@ -138,4 +141,13 @@ struct block *translate(struct engine_thread *t, uint64_t pc)
             return b;
     }
     return NULL;
+}
+
+struct block *translate(struct engine_thread *t, uint64_t pc)
+{
+    uint64_t start = BTV_UNLIKELY(t->engine->cfg.timed) ? now_ns() : 0;
+    struct block *b = translate_untimed(t, pc);
+    if (BTV_UNLIKELY(start))
+        t->stats.tier[TIER_BASELINE].translate_ns += now_ns() - start;
+    return b;
 }

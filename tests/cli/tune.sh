@@ -1,0 +1,76 @@
+#!/bin/sh
+# --tune: every name of the table is listed and accepted at both ends of its range, values reach the engine and programs executed;
+# --stats: quotients are those of the numbers above them
+# shellcheck disable=SC2154 # tmp and btv are set there
+. "$(dirname "$0")/lib.sh"
+cc=${RISCV_CC:-riscv64-linux-gnu-gcc}
+
+run 0 run --tune=help
+has 'hot             12 (1 to 255): '
+sed -n 's/^  \([a-z_]*\) *[0-9]* (\([0-9]*\) to \([0-9]*\)): .*/\1 \2 \3/p' "$tmp/out" >"$tmp/names"
+refuse 2 run --tune= /bin/true
+refuse 2 run --tune=hot /bin/true
+refuse 2 run --tune=hot=0 /bin/true
+refuse 2 run --tune=hot=256 /bin/true
+refuse 2 run --tune=hot=x /bin/true
+refuse 2 run --tune=nonsense=1 /bin/true
+refuse 2 run --tune=hot=1,max_insns=65 /bin/true
+if ! command -v "$cc" >/dev/null; then
+    echo "no RISC-V compiler ($cc): the rest is left out" >&2
+    done_
+    exit
+fi
+
+cat >"$tmp/p.c" <<'END'
+#include <stdio.h>
+#include <unistd.h>
+int main(int argc, char **argv)
+{
+    unsigned x = 1;
+    for (int i = 0; i < 3000; i++)
+        x = x * 5 + (x & 8 ? i : 1);
+    printf("%u\n", x);
+    fflush(stdout);
+    if (argc > 1)
+        execv(argv[0], (char *[]){argv[0], 0});
+    return 0;
+}
+END
+"$cc" -O1 -w -static -o "$tmp/p" "$tmp/p.c" || exit 1
+run 0 run "$tmp/p"
+answer=$(cat "$tmp/out")
+while read -r name lo hi; do
+    for value in "$lo" "$hi"; do
+        run 0 run --tune="$name=$value" "$tmp/p"
+        prints "$answer"
+    done
+done <"$tmp/names"
+
+# number NAME OPTIONS...: one of --stats, in its first column
+number() {
+    name=$1
+    shift
+    "$btv" run --stats "$@" 2>&1 >/dev/null | awk -v n="$name" '$1 == n { v = $2 } END { print v }'
+}
+# less A B WHAT
+less() {
+    if awk -v a="$1" -v b="$2" 'BEGIN { exit !(a + 0 < b + 0) }'; then passed=$((passed + 1)); else bad "$3: $1 is not below $2"; fi
+}
+less "$(number blocks --tune=hot=200 "$tmp/p")" "$(number blocks --tune=hot=1 "$tmp/p")" 'blocks with hot=200 and hot=1'
+less "$(number blocks --tune=hot=200 "$tmp/p" again)" "$(number blocks --tune=hot=1 "$tmp/p" again)" 'the same after execve'
+less "$(number insns_per_block --tune=max_side_exits=0 "$tmp/p")" "$(number insns_per_block --tune=max_side_exits=4 "$tmp/p")" 'side exits'
+if [ "$(number insns_per_block --tune=max_insns=1 "$tmp/p")" = 1.00 ]; then passed=$((passed + 1)); else bad 'max_insns=1: longer blocks'; fi
+# --chaos comes last
+less "$(number blocks --chaos=hot=200 --tune=hot=1 "$tmp/p")" "$(number blocks --tune=hot=1 "$tmp/p")" 'chaos and tune'
+
+"$btv" run --stats "$tmp/p" 2>"$tmp/out" >/dev/null
+if awk '{ v[$1] = $2 }
+    function near(q, a, b) { return b && q - a / b < 0.006 && a / b - q < 0.006 }
+    END { exit !(near(v["host_per_guest"], v["host_bytes"], v["guest_bytes"]) && near(v["side_per_host"], v["side_bytes"], v["host_bytes"]) &&
+                 near(v["ns_per_insn"], v["translate_ns"], v["insns"]) && v["translate_ns"] > 0 &&
+                 v["side_bytes"] == v["side_block"] + v["side_links"] + v["side_copy"] + v["side_marks"] + v["side_pages"]) }' "$tmp/out"; then
+    passed=$((passed + 1))
+else
+    bad "quotients of --stats are wrong: $(head -20 "$tmp/out")"
+fi
+done_
