@@ -46,19 +46,11 @@ struct guest_shadow {
     bool (*store)(void *ctx, uint64_t addr, unsigned bytes, uint64_t value, struct cpu_trap *trap);
 };
 
-/* A helper that IR CALL reaches by number.  Returns false after filling cpu->trap. May read and write slots. */
-typedef bool guest_helper_fn(struct cpu *cpu, uint64_t a, uint64_t b, uint64_t c, uint64_t *out);
-
-struct guest_helper {
-    const char *name;
-    guest_helper_fn *fn;
-};
-
 /* An instruction that only code mapped by the personality (its vDSO) may use: legal at pc in [lo, hi) alone.  What it looks like
  * and which registers it changes is in the guest's system.c.  Set before the first thread runs; fn does not fault. */
 struct guest_hostcall {
     uint64_t lo, hi;
-    guest_helper_fn *fn; /* a: the instruction's function number; b, c: 0 */
+    cpu_helper_fn *fn; /* a: the instruction's function number; b, c: 0 */
 };
 extern struct guest_hostcall guest_hostcall;
 
@@ -73,7 +65,7 @@ struct guest_isa {
     unsigned npin_int;
     const uint8_t *pin_fp;
     unsigned npin_fp;
-    const struct guest_helper *helpers;
+    const struct cpu_helper *helpers;
     unsigned nhelpers;
 
     /* Which processor of that architecture, by a name of its own (--cpu); before the engine is made. BTV_INVALID. */

@@ -85,6 +85,7 @@ struct host_config {
     uint8_t pin_int[16], pin_fp[16]; /* slot numbers, in the order of the host's own register list */
     int8_t reg_of_slot[CPU_SLOTS];   /* index into the pins (fp ones from 16 on), -1: in memory */
     bool no_self_loop;               /* chaos, check and code that may change: leave through the dispatcher at every block end */
+    bool no_calls;                   /* check: what a helper does is left to the interpreter, which comes to the same result once only */
     bool alone;                      /* no other processor looks at this memory: atomics need no lock, fences no code */
 };
 

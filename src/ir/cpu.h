@@ -39,6 +39,19 @@ struct jump_entry {
     void *code;    /* host entry point; of an empty entry the host's stub for unknown targets */
 };
 
+struct cpu;
+
+/*
+ * A helper that IR CALL reaches by number.  Returns false after filling cpu->trap, with no slot changed.  May read and write slots; finds
+ * and leaves the floating-point environment in cpu->fp as the guest has it.  An access of guest memory may fault, before any slot was changed.
+ */
+typedef bool cpu_helper_fn(struct cpu *cpu, uint64_t a, uint64_t b, uint64_t c, uint64_t *out);
+
+struct cpu_helper {
+    const char *name;
+    cpu_helper_fn *fn;
+};
+
 struct cpu {
     uint64_t slot[CPU_SLOTS];
 
@@ -64,7 +77,11 @@ struct cpu {
     void *return_sp;       /* top of the shadow return stack */
     void *return_base;     /* where return_sp starts; the sentinel lies there */
     uint64_t spill[24];    /* temporaries of one block */
-    const void *helpers;   /* guest's helper table */
+    const struct cpu_helper *helpers; /* of the guest */
+    uint64_t call_arg[3];  /* of the helper that emitted code calls, and its result */
+    uint64_t call_result;
+    uint64_t call_pc;      /* guest pc of that instruction */
+    uint32_t in_call;      /* 1 while the helper runs: all slots are in this struct */
     void *owner;           /* the personality's thread */
 };
 

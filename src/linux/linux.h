@@ -87,7 +87,7 @@ struct linux_abi {
     /* prctl options of this instruction set: false if the option is not one. NULL: there are none. */
     bool (*prctl)(struct linux_thread *t, const uint64_t a[6], int64_t *ret);
     /* Behind the instruction that only the vDSO may use (struct guest_hostcall); NULL: there is none. */
-    guest_helper_fn *hostcall;
+    cpu_helper_fn *hostcall;
     /* Core files: pr_reg and the NT_PRFPREG note, of at most LINUX_CORE_REGS_MAX bytes each.  NULL: no core files. */
     unsigned core_regs_bytes, core_fpregs_bytes;
     void (*core_regs)(const struct cpu *cpu, void *out);

@@ -2,8 +2,8 @@
  * Host faults that belong to guest code become guest exceptions at the right instruction.
  *
  * In emitted code the pins are in the signal context and everything else is in struct cpu; the block's marks give the guest
- * pc.  In the interpreter nothing but slot pc matters (guest.h, step), so the handler lets the thread resume in
- * land(), which jumps back into engine_run.  Where the engine itself reads guest memory, which other threads may take away meanwhile, a
+ * pc.  In the interpreter nothing but slot pc matters (guest.h, step), and a helper that emitted code calls finds every slot in struct
+ * cpu and changes none before its last access, so the handler lets the thread resume in land(), which jumps back into engine_run.  Where the engine itself reads guest memory, which other threads may take away meanwhile, a
  * fault ends the reading: run_guarded, run_differs.  This is the only file with a longjmp.
  */
 #include <string.h>
@@ -96,6 +96,16 @@ bool engine_host_fault(struct engine_thread *t, int sig, const siginfo_t *info, 
     if (guard) {
         TRACE(fault, "signal %d at address 0x%llx: guest memory went away while it was read", sig, (unsigned long long)addr);
         e->host->context_set_pc(uc, (uint64_t)(uintptr_t)leave_guard);
+        return true;
+    }
+    if (t->cpu.in_call) { /* a helper called by emitted code: every slot is in struct cpu */
+        t->cpu.in_call = 0;
+        t->cpu.trap = trap_of(sig, info);
+        t->cpu.slot[e->guest->slot_pc] = t->cpu.call_pc;
+        e->host->fp_leave(&t->cpu);
+        landing_thread = t;
+        TRACE(fault, "signal %d at address 0x%llx: guest pc 0x%llx, in a helper", sig, (unsigned long long)addr, (unsigned long long)t->cpu.call_pc);
+        e->host->context_set_pc(uc, (uint64_t)(uintptr_t)land);
         return true;
     }
     if (t->interpreting) {

@@ -224,8 +224,9 @@ static bool step(struct engine_thread *t, enum engine_stop *stop)
 enum engine_stop engine_run(struct engine_thread *t)
 {
     enum engine_stop stop = ENGINE_INTERRUPT;
-    if (sigsetjmp(t->landing, 0)) { /* a guest access of the interpreter faulted; see fault.c */
+    if (sigsetjmp(t->landing, 0)) { /* a guest access of the interpreter, or of a helper, faulted; see fault.c */
         t->interpreting = false;
+        atomic_store_explicit(&t->in_code, false, memory_order_release);
         if (!t->engine->cfg.check_exec || !run_check_landed(t)) {
             t->stats.exit_trap++;
             return ENGINE_TRAP;

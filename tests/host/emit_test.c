@@ -106,6 +106,38 @@ static bool store(void *ctx, uint64_t addr, unsigned bytes, uint64_t v, struct c
     return true;
 }
 
+/* -- helpers: read and write slots, raise host exceptions, some of them trap -------------------------------------- */
+
+static bool help_mix(struct cpu *cpu, uint64_t a, uint64_t b, uint64_t c, uint64_t *out)
+{
+    static volatile double third = 3;
+    third = 1 / third; /* inexact: nothing of it may reach the guest */
+    *out = a ^ (b << 7 | b >> 57) ^ c * 5 ^ cpu->slot[10] ^ cpu->slot[47];
+    cpu->slot[11] += a;
+    cpu->slot[3] ^= b;
+    cpu->slot[46] = c;
+    return true;
+}
+
+static bool help_trap(struct cpu *cpu, uint64_t a, uint64_t b, uint64_t c, uint64_t *out)
+{
+    *out = b + c;
+    if (a & 3)
+        return true;
+    cpu->trap = (struct cpu_trap){.kind = IR_TRAP_ILLEGAL, .value = a};
+    return false;
+}
+
+static const struct cpu_helper helpers[] = {{"mix", help_mix}, {"trap", help_trap}};
+
+static bool call_helper(void *ctx, struct cpu *cpu, unsigned helper, const uint64_t args[3], uint64_t *out, struct cpu_trap *trap)
+{
+    (void)ctx;
+    bool ok = helpers[helper].fn(cpu, args[0], args[1], args[2], out);
+    *trap = cpu->trap;
+    return ok;
+}
+
 /* -- generating -------------------------------------------------------------------------------------------------- */
 
 struct gen {
@@ -174,7 +206,14 @@ static void one(struct gen *g)
     enum ir_type t = rnd(3) ? IR_I64 : IR_I32, ft = rnd(2) ? IR_F64 : IR_F32;
     ir_val v = 0, a, b, c;
     enum ir_op k;
-    switch (rnd(24)) {
+    switch (rnd(25)) {
+    case 24: {
+        unsigned helper = rnd(4) == 0;
+        a = pick(g, IR_I64), b = pick(g, IR_I64), c = pick(g, IR_I64), v = ir_emit(f, IR_OP_CALL, IR_I64, a, b, c, helper, 0);
+        if (!helper)
+            g->cur[11] = g->cur[3] = g->cur[46] = 0;
+        break;
+    }
     case 0:
     case 1:
     case 2:
@@ -320,9 +359,10 @@ static void trial(unsigned long n)
     for (unsigned i = 0; i < CPU_JUMP_ENTRIES; i++)
         jumps[i] = (struct jump_entry){CPU_NO_PC, code_mem + stubs.indirect};
     start.jumps = jumps;
+    start.helpers = helpers;
     ev = em = start;
     memcpy(mem1, mem0, MEM_BYTES);
-    struct ir_env env = {.cpu = &ev, .ctx = mem1, .load = load, .store = store};
+    struct ir_env env = {.cpu = &ev, .ctx = mem1, .load = load, .store = store, .call = call_helper};
     struct ir_exit out;
     enum btv_status st = host_x64.emit(&a, &cfg, g.f, &code);
     if (st == BTV_LIMIT) {
@@ -345,7 +385,7 @@ static void trial(unsigned long n)
             }
     }
     st = ir_eval(g.f, &env, NULL, &out, &err);
-    bool good = st == BTV_OK && pc == out.pc && !memcmp(em.slot, ev.slot, 65 * 8) && !memcmp(mem, mem1, MEM_BYTES) && em.fp.flags == ev.fp.flags;
+    bool good = st == BTV_OK && pc == out.pc && (k == HOST_EXIT_TRAP) == (out.kind == IR_EXIT_TRAP) && !memcmp(em.slot, ev.slot, 65 * 8) && !memcmp(mem, mem1, MEM_BYTES) && em.fp.flags == ev.fp.flags;
     if (k == HOST_EXIT_BAIL) /* flags of the bailing instruction may already be set */
         good = st == BTV_OK && pc == out.pc && !memcmp(em.slot, ev.slot, 65 * 8) && !memcmp(mem, mem1, MEM_BYTES);
     CHECK(good, "%s: trial %lu seed %llu: exit %d pc %llx, evaluator %llx, flags %x %x", st == BTV_OK ? "" : err.text, n, seed0, k, (unsigned long long)pc, (unsigned long long)out.pc, em.fp.flags, ev.fp.flags);

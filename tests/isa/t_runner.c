@@ -59,7 +59,7 @@ static bool mem_store(void *ctx, uint64_t addr, unsigned bytes, uint64_t value, 
 
 static bool call_helper(void *ctx, struct cpu *cpu, unsigned helper, const uint64_t args[3], uint64_t *out, struct cpu_trap *trap)
 {
-    const struct guest_helper *h = &guest_riscv64.helpers[helper];
+    const struct cpu_helper *h = &guest_riscv64.helpers[helper];
     if (!strcmp(h->name, "amocas_q") && !(args[0] & 15) && !inside(args[0], 16, trap))
         return false;
     bool ok = h->fn(cpu, args[0], args[1], args[2], out);

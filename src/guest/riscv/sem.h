@@ -52,7 +52,7 @@ bool rv_csr_allowed(unsigned number, bool write);
 
 /* Numbers of IR CALL. */
 enum rv_helper { RV_HELPER_COUNTER, RV_HELPER_AMOCAS_Q, RV_HELPER_HOSTCALL, RV_HELPER_COUNT };
-extern const struct guest_helper rv_helpers[RV_HELPER_COUNT];
+extern const struct cpu_helper rv_helpers[RV_HELPER_COUNT];
 
 /* Memory order of an atomic from its aq and rl bits. */
 static inline enum ir_order rv_order(const struct insn *in)

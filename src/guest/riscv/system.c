@@ -221,7 +221,7 @@ bool lift_hostcall(struct lift *c)
     return true;
 }
 
-const struct guest_helper rv_helpers[RV_HELPER_COUNT] = {
+const struct cpu_helper rv_helpers[RV_HELPER_COUNT] = {
     [RV_HELPER_COUNTER] = {"counter", help_counter},
     [RV_HELPER_AMOCAS_Q] = {"amocas_q", help_amocas_q},
     [RV_HELPER_HOSTCALL] = {"hostcall", help_hostcall},

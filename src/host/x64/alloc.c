@@ -368,3 +368,24 @@ void em_put(struct em *e, struct ir_ins *i)
     }
     em_done(e, v);
 }
+
+void em_save_all(struct em *e)
+{
+    for (unsigned s = 0; s < CPU_SLOTS; s++) {
+        uint32_t v = e->slot_val[s];
+        e->slot_val[s] = 0;
+        if (!v || e->val[v].slot != (int8_t)s)
+            continue;
+        uint32_t before = e->locked;
+        if (e->val[v].uses && e->val[v].reg < 0 && e->val[v].spill < 0)
+            spill(e, v, em_use_reg(e, v));
+        e->locked = before;
+        e->val[v].slot = -1;
+    }
+    for (int r = 0; r < EM_REGS; r++) {
+        uint32_t v = e->reg_val[r];
+        if (v && e->val[v].uses && e->val[v].kind != VAL_CONST && e->val[v].spill < 0)
+            spill(e, v, r);
+        unbind(e, r);
+    }
+}

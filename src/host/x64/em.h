@@ -1,6 +1,6 @@
 /*
- * The x86-64 emitter: shared between emit.c (driver, exits), plan.c (decisions), alloc.c (where values are), lower_int.c, lower_mem.c
- * and lower_fp.c (what ops become).
+ * The x86-64 emitter: shared between emit.c (driver, exits), plan.c (decisions), alloc.c (where values are), lower_int.c, lower_mem.c,
+ * lower_fp.c and lower_call.c (what ops become).
  *
  * Register convention of emitted code:
  *   rbp                      struct cpu + EM_BIAS, so that slots 0..31 have 8-bit displacements
@@ -38,6 +38,7 @@ enum em_stub {
     EM_STUB_BAIL,      /* rax = guest pc */
     EM_STUB_INTERRUPT, /* rax = guest pc */
     EM_STUB_TRAP,      /* rax = guest pc; cpu->trap filled */
+    EM_STUB_HELPER,    /* called; rax = offset in cpu->helpers; cpu->call_arg and call_pc set; comes back with rax = result, or leaves */
     EM_CONST_NAN64,    /* canonical NaNs as they lie in a register, 16 bytes each */
     EM_CONST_NAN32,
     EM_CONST_SIGN64,   /* sign bit */
@@ -185,6 +186,8 @@ void em_def(struct em *e, struct ir_ins *i, int reg, unsigned flags);
 /* Forgets the content of a register that code just destroyed. */
 void em_kill(struct em *e, int reg);
 void em_put(struct em *e, struct ir_ins *i);
+/* Before code that may change every slot and temporary: saves what is needed later in spill cells, forgets where all else is. */
+void em_save_all(struct em *e);
 void em_get(struct em *e, struct ir_ins *i);
 void em_load_imm(struct em *e, int reg, uint64_t imm);
 bool em_const(struct em *e, uint32_t v, uint64_t *bits);
@@ -200,11 +203,13 @@ void em_need_rm(struct em *e, uint64_t rm);
 /* row reg, [rip + stub or constant]; no immediate may follow. */
 void em_rip(struct em *e, enum x64_row row, int size, int reg, enum em_stub s);
 unsigned em_new_link(struct em *e, uint64_t pc);
+void em_call_stub(struct em *e, enum em_stub s);
 
 /* -- lower_*.c -- */
 void em_lower_int(struct em *e, struct ir_ins *i);
 void em_lower_mem(struct em *e, struct ir_ins *i);
 void em_lower_fp(struct em *e, struct ir_ins *i);
+void em_lower_call(struct em *e, struct ir_ins *i);
 /* Emits the comparison that `cond` stands for and consumes it; returns the condition code. */
 enum x64_cc em_compare(struct em *e, uint32_t cond);
 struct x64_mem em_address(struct em *e, uint32_t v);

@@ -40,6 +40,12 @@ static void jmp_stub(struct em *e, enum em_stub s)
     add_reloc(e, HOST_RELOC_STUB, e->b.len - 4, s);
 }
 
+void em_call_stub(struct em *e, enum em_stub s)
+{
+    x64_call(&e->b, 0);
+    add_reloc(e, HOST_RELOC_STUB, e->b.len - 4, s);
+}
+
 void em_cold(struct em *e, struct cold c)
 {
     if (e->ncold == EM_MAX_COLD)
@@ -232,8 +238,7 @@ static void emit_probe(struct em *e, const struct cold *c)
     add_reloc(e, HOST_RELOC_LINK, e->b.len - 4, c->index);
     x64_rm(&e->b, X64_MOV_RM_R, 8, X64_RCX, em_cpu(offsetof(struct cpu, exit_link)));
     if (c->call) {
-        x64_call(&e->b, 0);
-        add_reloc(e, HOST_RELOC_STUB, e->b.len - 4, EM_STUB_INDIRECT);
+        em_call_stub(e, EM_STUB_INDIRECT);
         x64_patch(&e->b, back, c->back);
         x64_jmp(&e->b, 0);
         x64_patch(&e->b, e->b.len - 4, c->back);
@@ -332,6 +337,7 @@ static void lower(struct em *e, struct ir_ins *i)
     case IR_OP_SYSCALL: exit_at(e, i->imm, EM_STUB_SYSCALL); break;
     case IR_OP_ISYNC: exit_at(e, i->imm, EM_STUB_ISYNC); break;
     case IR_OP_TRAP: lower_trap(e, i); break;
+    case IR_OP_CALL: em_lower_call(e, i); break;
     default: {
         struct val *v = i->dst ? &e->val[i->dst] : NULL;
         bool pure = ir_op_info[i->op].flags & IR_F_PURE;

@@ -226,6 +226,7 @@ bool em_can_lower(const struct em *e, const struct ir_ins *i)
     case IR_OP_FNEG:
     case IR_OP_FABS:
     case IR_OP_FSGNJ: return true;
+    case IR_OP_CALL: return !e->cfg->no_calls;
     case IR_OP_EQ:
     case IR_OP_NE:
     case IR_OP_LTS:
@@ -321,7 +322,8 @@ static bool can_emit(const struct em *e, const struct ir_ins *mark)
     for (const struct ir_ins *i = mark->next; i && i->op != IR_OP_MARK; i = i->next) {
         if (!em_can_lower(e, i) || (effect && may_bail(i)))
             return false;
-        effect |= i->op == IR_OP_PUT || i->op == IR_OP_STORE || i->op == IR_OP_FSETFLAGS || i->op == IR_OP_RMW || i->op == IR_OP_SC || i->op == IR_OP_CAS;
+        effect |= i->op == IR_OP_PUT || i->op == IR_OP_STORE || i->op == IR_OP_FSETFLAGS || i->op == IR_OP_RMW || i->op == IR_OP_SC || i->op == IR_OP_CAS ||
+                  i->op == IR_OP_CALL;
     }
     return true;
 }
@@ -362,7 +364,7 @@ static void plan_pair(struct em *e, struct ir_ins *i)
     if (i->op == IR_OP_SC) {
         e->sc = i;
         e->sc_still = true;
-    } else if (i->op == IR_OP_STORE || i->op == IR_OP_CAS || i->op == IR_OP_RMW) {
+    } else if (i->op == IR_OP_STORE || i->op == IR_OP_CAS || i->op == IR_OP_RMW || i->op == IR_OP_CALL) {
         e->sc_still = false;
     } else if (i->op == IR_OP_LL) {
         if (sc && sc->arg[0] == i->arg[0] && ir_typeof(e->f, sc->arg[1]) == (enum ir_type)i->type) {

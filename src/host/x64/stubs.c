@@ -47,6 +47,44 @@ static void emit_leave(struct x64_buf *b, size_t default_mxcsr)
     x64_0(b, X64_RET, 0);
 }
 
+/*
+ * A helper of the guest, called from a block: pins to their slots, C stack, the helper, and back.  The shadow return stack holds the way
+ * back to the block just below return_sp meanwhile; nobody writes there, signal handlers run on a stack of their own.
+ */
+static void emit_helper(struct x64_buf *b, const struct host_config *cfg, size_t default_mxcsr, size_t *leave_jump)
+{
+    const struct x64_mem rip = {.base = X64_RIP, .index = X64_NOREG};
+    x64_rm(b, X64_LEA_R_M, 8, X64_RCX, (struct x64_mem){.base = X64_RSP, .index = X64_NOREG, .disp = 8});
+    x64_rm(b, X64_MOV_RM_R, 8, X64_RCX, em_cpu(offsetof(struct cpu, return_sp)));
+    transfer_pins(b, cfg, true);
+    x64_m(b, X64_STMXCSR_M, 0, em_cpu(offsetof(struct cpu, host_fp)));
+    x64_m(b, X64_LDMXCSR_M, 0, rip);
+    x64_patch(b, b->len - 4, default_mxcsr);
+    x64_rm(b, X64_MOV_R_RM, 8, X64_RSP, em_cpu(offsetof(struct cpu, host_sp)));
+    x64_rm(b, X64_ADD_R_RM, 8, X64_RAX, em_cpu(offsetof(struct cpu, helpers)));
+    x64_rm(b, X64_LEA_R_M, 8, X64_RDI, em_cpu(0));
+    x64_rm(b, X64_MOV_R_RM, 8, X64_RSI, em_cpu(offsetof(struct cpu, call_arg[0])));
+    x64_rm(b, X64_MOV_R_RM, 8, X64_RDX, em_cpu(offsetof(struct cpu, call_arg[1])));
+    x64_rm(b, X64_MOV_R_RM, 8, X64_RCX, em_cpu(offsetof(struct cpu, call_arg[2])));
+    x64_rm(b, X64_LEA_R_M, 8, X64_R8, em_cpu(offsetof(struct cpu, call_result)));
+    x64_mi(b, X64_MOV_RM_IMM32, 4, em_cpu(offsetof(struct cpu, in_call)), 1);
+    x64_m(b, X64_CALL_RM, 8, (struct x64_mem){.base = X64_RAX, .index = X64_NOREG, .disp = offsetof(struct cpu_helper, fn)});
+    x64_mi(b, X64_MOV_RM_IMM32, 4, em_cpu(offsetof(struct cpu, in_call)), 0);
+    x64_m(b, X64_LDMXCSR_M, 0, em_cpu(offsetof(struct cpu, host_fp)));
+    x64_rm(b, X64_MOV_R_RM, 8, X64_RSP, em_cpu(offsetof(struct cpu, return_sp)));
+    x64_ri(b, X64_TEST_RM_IMM32, 4, X64_RAX, 255); /* a bool is eight bits wide */
+    size_t trap = x64_jcc(b, X64_E, 0);
+    transfer_pins(b, cfg, false);
+    x64_rm(b, X64_MOV_R_RM, 8, X64_RAX, em_cpu(offsetof(struct cpu, call_result)));
+    x64_ri(b, X64_SUB_RM_IMM8, 8, X64_RSP, 8);
+    x64_0(b, X64_RET, 0);
+    x64_patch(b, trap, b->len);
+    x64_rm(b, X64_MOV_R_RM, 8, X64_RAX, em_cpu(offsetof(struct cpu, call_pc)));
+    x64_rm(b, X64_MOV_RM_R, 8, X64_RAX, em_cpu(offsetof(struct cpu, exit_value)));
+    x64_ri(b, X64_MOV_R_IMM, 4, X64_RAX, HOST_EXIT_TRAP);
+    *leave_jump = x64_jmp(b, 0);
+}
+
 static void put_const(struct x64_buf *b, struct host_stubs *out, enum em_stub n, uint64_t lo, uint64_t hi)
 {
     out->offset[n] = (uint32_t)b->len;
@@ -114,7 +152,9 @@ static enum btv_status stubs(struct arena *a, const struct host_config *cfg, str
     x64_nop(&b, (unsigned)(ALIGN_UP(b.len, (size_t)16) - b.len));
     out->enter = (uint32_t)b.len;
     emit_enter(&b, cfg);
-    size_t common[ARRAY_LEN(exits) + 1];
+    size_t common[ARRAY_LEN(exits) + 1], from_helper;
+    out->offset[EM_STUB_HELPER] = (uint32_t)b.len;
+    emit_helper(&b, cfg, mxcsr, &from_helper);
     out->offset[EM_STUB_LINK] = (uint32_t)b.len;
     x64_rm(&b, X64_MOV_RM_R, 8, X64_RAX, em_cpu(offsetof(struct cpu, exit_link)));
     x64_ri(&b, X64_MOV_R_IMM, 4, X64_RAX, HOST_EXIT_LINK);
@@ -133,6 +173,7 @@ static enum btv_status stubs(struct arena *a, const struct host_config *cfg, str
         x64_patch(&b, common[i], b.len);
     transfer_pins(&b, cfg, true);
     size_t leave = b.len;
+    x64_patch(&b, from_helper, leave);
     emit_leave(&b, mxcsr);
     out->indirect = out->offset[EM_STUB_UNKNOWN];
     out->fault = (uint32_t)b.len;
@@ -160,6 +201,7 @@ static const char *stub_name(unsigned i)
     static const char *const name[EM_STUB_COUNT] = {
         [EM_STUB_LINK] = "link",           [EM_STUB_INDIRECT] = "indirect", [EM_STUB_RET_MISS] = "ret-miss",   [EM_STUB_SYSCALL] = "syscall",
         [EM_STUB_ISYNC] = "isync",         [EM_STUB_BAIL] = "bail",         [EM_STUB_INTERRUPT] = "interrupt", [EM_STUB_TRAP] = "trap",
+        [EM_STUB_HELPER] = "helper",
         [EM_CONST_NAN64] = "nan64",        [EM_CONST_NAN32] = "nan32",      [EM_CONST_SIGN64] = "sign64",      [EM_CONST_SIGN32] = "sign32",
         [EM_CONST_ABS64] = "abs64",        [EM_CONST_ABS32] = "abs32",      [EM_CONST_BOX32] = "box32",        [EM_CONST_FLAGS] = "flags",
     };

@@ -100,7 +100,7 @@ static const struct trap traps[] = {
     {"sd", 0x006f3023, SIGSEGV, 0},     {"sb ro", 0x006f0023, SIGSEGV, 1},  {"fld", 0x000f3287, SIGSEGV, 0},  {"flw", 0x000f2287, SIGSEGV, 0},
     {"fsd ro", 0x006f3027, SIGSEGV, 1}, {"lr.d", 0x100f32af, SIGSEGV, 0},   {"amoadd.d ro", 0x006f32af, SIGSEGV, 1},
     {"amoswap.w x30", 0x086f2f2f, SIGSEGV, 0}, {"illegal", 0x0000006b, SIGILL, 2}, {"ebreak", 0x00100073, SIGTRAP, 2},
-    {"csrr mstatus", 0x300022f3, SIGILL, 2},
+    {"csrr mstatus", 0x300022f3, SIGILL, 2}, {"amocas.q x6", 0x288f432f, SIGSEGV, 0}, {"amocas.q x6 ro", 0x288f432f, SIGSEGV, 1},
 };
 
 int main(void)
