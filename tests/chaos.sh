@@ -47,7 +47,7 @@ mkdir "$work/bin"
 export GUESTS=$work/bin LIMIT=${ROW:-300} MODES=default
 
 linux=() engine=()
-for f in tests/linux/*.c; do [ $quick = 0 ] || [[ " $quick_linux " = *" $(basename "$f" .c) "* ]] && linux+=("$f"); done
+for f in tests/linux/*.c tests/linux/*.cc; do [ $quick = 0 ] || [[ " $quick_linux " = *" $(basename "${f%.*}") "* ]] && linux+=("$f"); done
 for f in tests/guests/engine/*.c tests/regress/*.c; do [ $quick = 0 ] || [[ " $quick_engine " = *" $(basename "$f" .c) "* ]] && engine+=("$f"); done
 
 # judge SCRIPT GUEST [NAME=VALUE] - one guest by that script; counts in one()'s variables.  The setting is for the command that repeats it:

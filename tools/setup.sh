@@ -16,6 +16,7 @@ meson meson
 ninja ninja-build
 pkg-config pkg-config'
 check='riscv64-linux-gnu-gcc gcc-riscv64-linux-gnu
+riscv64-linux-gnu-g++ g++-riscv64-linux-gnu
 /usr/riscv64-linux-gnu/lib/libc.a libc6-dev-riscv64-cross
 clang clang
 shellcheck shellcheck
