@@ -9,8 +9,9 @@
  *                           thread-local storage meanwhile.  For a guest's vfork that is the guest's own thread; without
  *                           CLONE_VFORK a helper thread calls, and the guest's goes on.
  *
- * A child in shared memory works on copies of linux_process and linux_thread that its creator frees.  CLONE_SIGHAND without
- * CLONE_THREAD copies the handlers instead of sharing them.
+ * A child in shared memory works on copies of linux_process and linux_thread that its creator frees.  With CLONE_SIGHAND both
+ * structs point to one table of handlers, and the host shares its own as well; what the child's end or execve leave there is put
+ * right by the creator.
  */
 #include "linux/thread.h"
 
@@ -193,6 +194,8 @@ static void adopt_process(struct linux_thread *t)
             free(other);
         }
     }
+    pthread_mutex_init(&p->sighand->lock, NULL);
+    p->sighand->users = 1; /* those of the memory that was copied are not here */
     p->threads = t;
     t->prev = t->next = NULL;
     p->mlock_future = 0;
@@ -215,6 +218,7 @@ static int64_t clone_process(struct linux_thread *t, const struct clone_request 
 
     linux_signal_block_all();
     pthread_mutex_lock(&p->lock);
+    pthread_mutex_lock(&p->sighand->lock);
     linux_mm_fork_prepare(p);
     int64_t pid = plain ? plain_fork() : raw_fork(req, &pidfd);
     linux_mm_fork_done(p);
@@ -228,6 +232,7 @@ static int64_t clone_process(struct linux_thread *t, const struct clone_request 
             store_tid(req->child_tid, t->tid);
     } else {
         engine_fork_parent(p->engine);
+        pthread_mutex_unlock(&p->sighand->lock);
         pthread_mutex_unlock(&p->lock);
         if (pid > 0 && (req->flags & CLONE_PARENT_SETTID))
             store_tid(req->parent_tid, (pid_t)pid);
@@ -272,10 +277,23 @@ static int shared_main(void *arg)
 static struct shared_child *shared_new(struct linux_thread *t, const struct clone_request *req)
 {
     struct shared_child *s = chaos_alloc_fails(CHAOS_NEEDED) ? NULL : calloc(1, sizeof *s);
+    struct linux_sighand *sighand;
     if (!s)
         return NULL;
     s->stack = mmap(NULL, THREAD_STACK_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
     if (s->stack == MAP_FAILED) {
+        free(s);
+        return NULL;
+    }
+    if (req->flags & CLONE_SIGHAND) {
+        sighand = linux_sighand_share(t->proc->sighand);
+    } else {
+        pthread_mutex_lock(&t->proc->sighand->lock);
+        sighand = linux_sighand_new(t->proc->sighand);
+        pthread_mutex_unlock(&t->proc->sighand->lock);
+    }
+    if (!sighand) {
+        munmap(s->stack, THREAD_STACK_BYTES);
         free(s);
         return NULL;
     }
@@ -287,6 +305,7 @@ static struct shared_child *shared_new(struct linux_thread *t, const struct clon
     pthread_mutex_lock(&t->proc->lock);
     s->proc = *t->proc;
     pthread_mutex_unlock(&t->proc->lock);
+    s->proc.sighand = sighand;
     s->brk = s->proc.brk;
     s->shm = s->proc.shm;
     pthread_mutex_init(&s->proc.lock, NULL);
@@ -301,6 +320,7 @@ static void shared_free(struct shared_child *s, struct linux_thread *self)
     if (s->child)
         linux_thread_free(s->child);
     linux_set_self(self);
+    linux_sighand_drop(s->proc.sighand);
     munmap(s->stack, THREAD_STACK_BYTES);
     free(s);
 }
@@ -316,13 +336,15 @@ static void shared_merge(struct linux_process *p, const struct shared_child *s)
     pthread_mutex_unlock(&p->mm_lock);
 }
 
-/* Returns when the child has left the memory. */
+/* Returns when the child has left the memory.  Its death by a signal and its execve set actions of the host: the table may be ours too. */
 static int64_t shared_clone(struct shared_child *s)
 {
-    uint64_t keep = FLAGS_NAMESPACE | CLONE_FS | CLONE_FILES | CLONE_PARENT | CLONE_SYSVSEM | CLONE_IO | CLONE_PIDFD | CLONE_PTRACE | CLONE_UNTRACED;
+    uint64_t keep = FLAGS_NAMESPACE | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_PARENT | CLONE_SYSVSEM | CLONE_IO | CLONE_PIDFD | CLONE_PTRACE | CLONE_UNTRACED;
     const struct clone_request *req = s->birth.req;
     int flags = (int)((req->flags & keep) | CLONE_VM | CLONE_VFORK | req->exit_signal);
     int pid = clone(shared_main, (char *)s->stack + THREAD_STACK_BYTES, flags, s, &s->pidfd, NULL, NULL);
+    if (req->flags & CLONE_SIGHAND)
+        linux_signal_mirror_all(&s->proc);
     return pid < 0 ? -errno : pid;
 }
 

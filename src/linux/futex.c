@@ -7,12 +7,17 @@
  */
 #include <errno.h>
 #include <linux/futex.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <time.h>
 
 #include "linux/sig.h"
 #include "linux/sys.h"
 #include "linux/thread.h"
+
+#ifndef SYS_futex_requeue /* in libc since 2.39 */
+#define SYS_futex_requeue 456
+#endif
 
 #define ROBUST_HEAD_BYTES 24 /* struct robust_list_head: list, futex_offset, list_op_pending */
 #define ROBUST_LIMIT 2048    /* ROBUST_LIST_LIMIT: the list may be circular in a bad way */
@@ -41,10 +46,33 @@ static int64_t wait_for(struct linux_thread *t, const uint64_t a[6])
     return linux_restart_later(t, wait_until, until);
 }
 
-int64_t linux_sys_futex(struct linux_thread *t, const uint64_t a[6])
+/* The pointers that are pointers for some operations only: the end or length of a wait, and the second futex. */
+static void check_pointers(const struct linux_process *p, unsigned op, uint64_t a[6])
+{
+    switch (op) {
+    case FUTEX_REQUEUE:
+    case FUTEX_CMP_REQUEUE:
+    case FUTEX_CMP_REQUEUE_PI:
+    case FUTEX_WAKE_OP: /* a[3] is a number */
+        a[4] = sys_pointer(p, a[4], sizeof(uint32_t));
+        break;
+    case FUTEX_WAIT_REQUEUE_PI:
+        a[4] = sys_pointer(p, a[4], sizeof(uint32_t));
+        BTV_FALLTHROUGH;
+    default:
+        a[3] = sys_pointer(p, a[3], sizeof(struct timespec));
+        break;
+    }
+}
+
+int64_t linux_sys_futex(struct linux_thread *t, const uint64_t args[6])
 {
     int64_t r;
-    switch (a[1] & FUTEX_CMD_MASK) {
+    uint64_t a[6];
+    unsigned op = (unsigned)args[1] & (unsigned)FUTEX_CMD_MASK;
+    memcpy(a, args, sizeof a);
+    check_pointers(t->proc, op, a);
+    switch (op) {
     case FUTEX_WAIT:
         return a[3] ? wait_for(t, a) : sys_wait(t, SYS_futex, a);
     case FUTEX_LOCK_PI:
@@ -55,6 +83,37 @@ int64_t linux_sys_futex(struct linux_thread *t, const uint64_t a[6])
     default:
         return sys_wait(t, SYS_futex, a);
     }
+}
+
+/* Of those in the array, which is copied so that nobody changes it after the check. */
+#define WAITV_MAX 128
+struct waitv {
+    uint64_t value, addr;
+    uint32_t flags, reserved;
+};
+
+/* The array of `n` to give to the host in the place of the guest's: the copy, or the guest's own where the kernel will refuse it. */
+static uint64_t check_waitv(const struct linux_process *p, uint64_t guest, size_t n, struct waitv *copy)
+{
+    if (!linux_copy_in(copy, guest, n * sizeof *copy))
+        return guest;
+    for (size_t i = 0; i < n; i++)
+        copy[i].addr = sys_pointer(p, copy[i].addr, sizeof(uint32_t));
+    return (uint64_t)(uintptr_t)copy;
+}
+
+int64_t linux_sys_futex_waitv(struct linux_thread *t, const uint64_t a[6])
+{
+    struct waitv copy[WAITV_MAX];
+    uint32_t n = (uint32_t)a[1];
+    uint64_t array = n <= WAITV_MAX ? check_waitv(t->proc, a[0], n, copy) : a[0];
+    return linux_wait_syscall(t, SYS_futex_waitv, a[0] ? array : 0, n, a[2], a[3], a[4], 0);
+}
+
+int64_t linux_sys_futex_requeue(struct linux_thread *t, const uint64_t a[6])
+{
+    struct waitv copy[2];
+    return linux_host_syscall(SYS_futex_requeue, check_waitv(t->proc, a[0], ARRAY_LEN(copy), copy), a[1], a[2], a[3], 0, 0);
 }
 
 int64_t linux_sys_set_robust_list(struct linux_thread *t, const uint64_t a[6])

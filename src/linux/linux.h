@@ -51,6 +51,13 @@ struct linux_sigaction {
     uint64_t mask; /* bit n-1 is signal n */
 };
 
+/* What CLONE_SIGHAND shares: between threads as part of their process, between processes in the same memory by pointing to it. */
+struct linux_sighand {
+    pthread_mutex_t lock;    /* also held while the host's table is changed, which is shared in the same way */
+    _Atomic unsigned users;  /* structs linux_process that point here */
+    struct linux_sigaction action[LINUX_NSIG + 1];
+};
+
 struct linux_altstack {
     uint64_t sp;
     uint32_t flags, pad;
@@ -157,9 +164,9 @@ struct linux_process {
     struct linux_shm_attach *shm; /* mm.c's list of attached System V segments */
     pthread_mutex_t mm_lock; /* one change of the address space at a time; see linux_mm_fork_prepare */
 
-    pthread_mutex_t lock;    /* threads list, brk, actions */
+    pthread_mutex_t lock;    /* threads list, brk */
     struct linux_thread *threads;
-    struct linux_sigaction action[LINUX_NSIG + 1];
+    struct linux_sighand *sighand;
     int exit_code;           /* exit_group */
     _Atomic bool exiting;
     _Atomic bool dumping;    /* a thread writes a core file; the others rest: coredump.c */

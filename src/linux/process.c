@@ -13,6 +13,7 @@
 #include "base/chaos.h"
 #include "linux/loader.h"
 #include "linux/secfilter.h"
+#include "linux/sig.h"
 #include "linux/sys.h"
 
 /* -- btv's own descriptors --------------------------------------------------------------------------------- */
@@ -122,6 +123,11 @@ static enum btv_status process_new(const struct linux_options *opt, const struct
     p->opt = *opt;
     p->abi = linux_abi_for(guest);
     p->exe_fd = -1;
+    p->sighand = linux_sighand_new(NULL);
+    if (!p->sighand) {
+        free(p);
+        return err_set(err, BTV_NOMEM, "process: out of memory");
+    }
     p->rlimit[RLIMIT_AS] = opt->limits.as;
     p->rlimit[RLIMIT_DATA] = opt->limits.data;
     p->rlimit[RLIMIT_STACK] = opt->limits.stack;

@@ -63,7 +63,6 @@ static void signal_sets(const struct linux_sigaction action[LINUX_NSIG + 1], str
 static void take_members(const struct linux_process *p, struct proc_view *v)
 {
     memcpy(v->rlimit, p->rlimit, sizeof v->rlimit);
-    signal_sets(p->action, v);
     v->exe_fd = p->exe_fd;
     v->known = true;
 }
@@ -81,6 +80,9 @@ static void view_own(struct linux_process *p, struct proc_view *v)
     pthread_mutex_lock(&p->lock);
     take_members(p, v);
     pthread_mutex_unlock(&p->lock);
+    pthread_mutex_lock(&p->sighand->lock);
+    signal_sets(p->sighand->action, v);
+    pthread_mutex_unlock(&p->sighand->lock);
     v->nprivate = linux_private_fds(v->private_fd, PROC_PRIVATE_MAX);
 }
 
@@ -94,10 +96,13 @@ static bool read_remote(pid_t pid, uint64_t from, void *to, size_t n)
 static void read_members(struct proc_view *v, uint64_t process)
 {
     struct linux_process copy;
+    struct linux_sighand sighand;
     _Atomic int fds[PROC_PRIVATE_MAX];
-    if (!process || !read_remote(v->pid, process, &copy, sizeof copy) || copy.published != process)
+    if (!process || !read_remote(v->pid, process, &copy, sizeof copy) || copy.published != process ||
+        !read_remote(v->pid, (uint64_t)(uintptr_t)copy.sighand, &sighand, sizeof sighand))
         return;
     take_members(&copy, v);
+    signal_sets(sighand.action, v);
     if (read_remote(v->pid, (uint64_t)(uintptr_t)copy.private_fds, fds, sizeof fds))
         for (unsigned i = 0; i < PROC_PRIVATE_MAX; i++)
             if (fds[i] > 0)

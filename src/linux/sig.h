@@ -77,6 +77,12 @@ void linux_signal_thread_copy(struct linux_thread *t, const struct linux_thread 
 void linux_signal_fork_child(struct linux_thread *t);
 /* On a new host thread: the host's C library takes signal 33 for its own setuid(2) when it creates its first thread. */
 void linux_signal_take_back(struct linux_process *p);
+/* A table of its own with one user, a copy of *from unless that is NULL, which nobody may change meanwhile; NULL: out of memory. */
+struct linux_sighand *linux_sighand_new(const struct linux_sighand *from);
+struct linux_sighand *linux_sighand_share(struct linux_sighand *s);
+void linux_sighand_drop(struct linux_sighand *s);
+/* Installs all of the guest's actions on the host. */
+void linux_signal_mirror_all(struct linux_process *p);
 /* CLONE_CLEAR_SIGHAND: handlers become the default. */
 void linux_signal_clear_handlers(struct linux_process *p);
 /* After an execve that failed although linux_signal_exec_reset was called. */

@@ -30,7 +30,7 @@ struct signal_state {
 };
 
 void linux_signal_set_mask(struct linux_thread *t, uint64_t mask);
-/* Installs on the host what p->action[sig] asks for.  Call with p->lock held. */
+/* Installs on the host what the guest's action for sig asks for.  Call with p->sighand->lock held. */
 void linux_signal_mirror_action(const struct linux_process *p, int sig);
 bool linux_signal_default_ignored(int sig);
 /*

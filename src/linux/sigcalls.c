@@ -30,18 +30,18 @@ int64_t linux_sys_rt_sigaction(struct linux_thread *t, const uint64_t a[6])
         return -EFAULT;
     if (sig < 1 || sig > LINUX_NSIG || (a[1] && (LINUX_SIGBIT(sig) & unblockable)))
         return -EINVAL;
-    pthread_mutex_lock(&p->lock);
-    old = p->action[sig];
+    pthread_mutex_lock(&p->sighand->lock);
+    old = p->sighand->action[sig];
     if (a[1]) {
         act.flags &= KNOWN_SA_FLAGS;
         act.mask &= ~unblockable;
-        p->action[sig] = act;
+        p->sighand->action[sig] = act;
         linux_signal_mirror_action(p, (int)sig);
         bool ignored = act.handler == (uint64_t)(uintptr_t)SIG_IGN || (!act.handler && linux_signal_default_ignored((int)sig));
         if (ignored) /* pending instances go; the host has dropped its own */
             atomic_fetch_and(&t->queued, ~LINUX_SIGBIT(sig));
     }
-    pthread_mutex_unlock(&p->lock);
+    pthread_mutex_unlock(&p->sighand->lock);
     if (a[2] && !linux_copy_out(a[2], &old, sizeof old))
         return -EFAULT;
     return 0;

@@ -272,7 +272,7 @@ static bool is_taken(const struct linux_sigaction *sa, int sig)
 
 void linux_signal_mirror_action(const struct linux_process *p, int sig)
 {
-    const struct linux_sigaction *sa = &p->action[sig];
+    const struct linux_sigaction *sa = &p->sighand->action[sig];
     uint64_t keep = sa->flags & (LINUX_SA_NOCLDSTOP | LINUX_SA_NOCLDWAIT);
     if (is_taken(sa, sig))
         host_action(sig, (uint64_t)(uintptr_t)host_handler, keep | LINUX_SA_SIGINFO | LINUX_SA_ONSTACK | LINUX_SA_RESTART);
@@ -282,6 +282,30 @@ void linux_signal_mirror_action(const struct linux_process *p, int sig)
 
 /* -- life of processes and threads -------------------------------------------------------------------------- */
 
+struct linux_sighand *linux_sighand_new(const struct linux_sighand *from)
+{
+    struct linux_sighand *s = chaos_alloc_fails(CHAOS_NEEDED) ? NULL : calloc(1, sizeof *s);
+    if (!s)
+        return NULL;
+    if (from)
+        memcpy(s->action, from->action, sizeof s->action);
+    pthread_mutex_init(&s->lock, NULL);
+    s->users = 1;
+    return s;
+}
+
+struct linux_sighand *linux_sighand_share(struct linux_sighand *s)
+{
+    atomic_fetch_add(&s->users, 1);
+    return s;
+}
+
+void linux_sighand_drop(struct linux_sighand *s)
+{
+    if (atomic_fetch_sub(&s->users, 1) == 1)
+        free(s);
+}
+
 void linux_signal_init(struct linux_process *p)
 {
     for (int sig = 1; sig <= LINUX_NSIG; sig++) {
@@ -289,8 +313,8 @@ void linux_signal_init(struct linux_process *p)
             uint64_t handler, flags, restorer, mask;
         } sa = {0};
         linux_host_syscall(SYS_rt_sigaction, (uint64_t)sig, 0, (uint64_t)(uintptr_t)&sa, 8, 0, 0);
-        p->action[sig] = (struct linux_sigaction){.handler = sa.handler == (uint64_t)(uintptr_t)SIG_IGN ? sa.handler : 0};
-        if (is_taken(&p->action[sig], sig))
+        p->sighand->action[sig] = (struct linux_sigaction){.handler = sa.handler == (uint64_t)(uintptr_t)SIG_IGN ? sa.handler : 0};
+        if (is_taken(&p->sighand->action[sig], sig))
             linux_signal_mirror_action(p, sig);
     }
 }
@@ -334,21 +358,28 @@ void linux_signal_fork_child(struct linux_thread *t)
     t->restore_mask = false;
 }
 
+void linux_signal_mirror_all(struct linux_process *p)
+{
+    pthread_mutex_lock(&p->sighand->lock);
+    for (int sig = 1; sig <= LINUX_NSIG; sig++)
+        linux_signal_mirror_action(p, sig);
+    pthread_mutex_unlock(&p->sighand->lock);
+}
+
 void linux_signal_clear_handlers(struct linux_process *p)
 {
     for (int sig = 1; sig <= LINUX_NSIG; sig++)
-        if (p->action[sig].handler > (uint64_t)(uintptr_t)SIG_IGN)
-            p->action[sig] = (struct linux_sigaction){0};
-    for (int sig = 1; sig <= LINUX_NSIG; sig++)
-        linux_signal_mirror_action(p, sig);
+        if (p->sighand->action[sig].handler > (uint64_t)(uintptr_t)SIG_IGN)
+            p->sighand->action[sig] = (struct linux_sigaction){0};
+    linux_signal_mirror_all(p);
 }
 
 void linux_signal_take_back(struct linux_process *p)
 {
     enum { HOST_SIGSETXID = 33 };
-    pthread_mutex_lock(&p->lock);
+    pthread_mutex_lock(&p->sighand->lock);
     linux_signal_mirror_action(p, HOST_SIGSETXID);
-    pthread_mutex_unlock(&p->lock);
+    pthread_mutex_unlock(&p->sighand->lock);
 }
 
 void linux_signal_exec_reset(struct linux_process *p)
@@ -359,8 +390,8 @@ void linux_signal_exec_reset(struct linux_process *p)
     h->in_exec = true;
     for (int sig = 1; sig <= LINUX_NSIG; sig++) {
         uint64_t bit = LINUX_SIGBIT(sig);
-        if ((bit & SYNC_SIGNALS) && p->action[sig].handler == (uint64_t)(uintptr_t)SIG_IGN)
-            host_action(sig, p->action[sig].handler, 0);
+        if ((bit & SYNC_SIGNALS) && p->sighand->action[sig].handler == (uint64_t)(uintptr_t)SIG_IGN)
+            host_action(sig, p->sighand->action[sig].handler, 0);
         if (atomic_fetch_and(&t->queued, ~bit) & bit)
             hand_over(t, sig, &h->info[sig]);
     }
@@ -374,7 +405,7 @@ void linux_signal_exec_failed(struct linux_process *p)
     linux_signal_block_all();
     h->in_exec = false;
     for (int sig = 1; sig <= LINUX_NSIG; sig++)
-        if (is_taken(&p->action[sig], sig))
+        if (is_taken(&p->sighand->action[sig], sig))
             linux_signal_mirror_action(p, sig);
     linux_signal_unblock(t);
 }
@@ -389,13 +420,13 @@ bool linux_signal_default_ignored(int sig)
 /* The kernel's sigaction for this delivery; SA_RESETHAND takes effect. */
 static struct linux_sigaction take_action(struct linux_process *p, int sig)
 {
-    pthread_mutex_lock(&p->lock);
-    struct linux_sigaction sa = p->action[sig];
+    pthread_mutex_lock(&p->sighand->lock);
+    struct linux_sigaction sa = p->sighand->action[sig];
     if (sa.handler > (uint64_t)(uintptr_t)SIG_IGN && (sa.flags & LINUX_SA_RESETHAND)) {
-        p->action[sig].handler = (uint64_t)(uintptr_t)SIG_DFL;
+        p->sighand->action[sig].handler = (uint64_t)(uintptr_t)SIG_DFL;
         linux_signal_mirror_action(p, sig);
     }
-    pthread_mutex_unlock(&p->lock);
+    pthread_mutex_unlock(&p->sighand->lock);
     return sa;
 }
 
@@ -542,7 +573,7 @@ void linux_signal_no_restart(struct linux_thread *t)
 void linux_force_signal(struct linux_thread *t, const siginfo_t *info)
 {
     int sig = info->si_signo;
-    if ((t->sigmask & LINUX_SIGBIT(sig)) || t->proc->action[sig].handler <= (uint64_t)(uintptr_t)SIG_IGN) {
+    if ((t->sigmask & LINUX_SIGBIT(sig)) || t->proc->sighand->action[sig].handler <= (uint64_t)(uintptr_t)SIG_IGN) {
         if (t->proc->opt.strace)
             sys_strace_signal(t, info);
         die(t, info); /* blocked or ignored: the kernel forces the default */
@@ -562,7 +593,7 @@ static int segv_code(struct linux_thread *t, uint64_t addr)
 static BTV_COLD void report_illegal(const struct linux_thread *t, uint64_t pc, uint64_t bits)
 {
     struct str s = STR_INIT;
-    if (t->proc->action[SIGILL].handler != (uint64_t)(uintptr_t)SIG_DFL)
+    if (t->proc->sighand->action[SIGILL].handler != (uint64_t)(uintptr_t)SIG_DFL)
         return;
     str_add(&s, "btv-run: %s: undefined instruction at 0x%llx; build the program for the extensions in the guest's /proc/cpuinfo, or see: btv dis %s %08x\n",
             t->proc->exe_path, (unsigned long long)pc, t->proc->abi->guest->name, __builtin_bswap32((uint32_t)bits));

@@ -7,12 +7,14 @@
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
+#include <setjmp.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -211,6 +213,84 @@ static void test_clone_vm(void)
     CHECK(ctid == 0, "CLONE_CHILD_CLEARTID");
 }
 
+/* CLONE_SIGHAND: one table of handlers for both processes. */
+static _Atomic int told;
+static _Atomic pid_t ran_in;
+static void note_pid(int sig)
+{
+    (void)sig;
+    ran_in = getpid();
+}
+static int shares_handlers(void *arg)
+{
+    (void)arg;
+    told = 1;
+    while (told != 2)
+        sched_yield();
+    kill(getpid(), SIGUSR1); /* by now the parent has set a handler */
+    signal(SIGUSR2, note_pid);
+    signal(SIGHUP, SIG_IGN);
+    return 12;
+}
+static int execs(void *arg)
+{
+    execl(self, self, "child", "78", NULL);
+    (void)arg;
+    return 1;
+}
+static int dies(void *arg)
+{
+    (void)arg;
+    setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
+    *(volatile int *)8 = 1;
+    return 1;
+}
+static sigjmp_buf jump;
+static void jump_out(int sig)
+{
+    (void)sig;
+    siglongjmp(jump, 1);
+}
+static void test_sighand(void)
+{
+    const int flags[] = {CLONE_VM | CLONE_SIGHAND | SIGCHLD, CLONE_VM | CLONE_SIGHAND | CLONE_VFORK | SIGCHLD};
+    int status;
+    volatile int code = 0;
+    struct sigaction sa;
+    signal(SIGUSR1, SIG_IGN);
+    pid_t pid = clone(shares_handlers, child_stack[0] + sizeof child_stack[0], flags[0], NULL);
+    while (told != 1)
+        sched_yield();
+    signal(SIGUSR1, note_pid);
+    told = 2;
+    CHECK(waitpid(pid, &status, 0) == pid && WIFEXITED(status) && WEXITSTATUS(status) == 12, "%x", status);
+    CHECK(ran_in == pid, "the parent's handler ran in %d, not %d", ran_in, pid);
+    raise(SIGUSR2);
+    CHECK(ran_in == getpid(), "the child's handler");
+    sigaction(SIGHUP, NULL, &sa);
+    CHECK(sa.sa_handler == SIG_IGN && !raise(SIGHUP), "ignored by the child");
+    signal(SIGHUP, SIG_DFL);
+    for (unsigned i = 0; i < 2; i++) {
+        pid = clone(execs, child_stack[0] + sizeof child_stack[0], flags[i], NULL);
+        CHECK(waitpid(pid, &status, 0) == pid && WIFEXITED(status) && WEXITSTATUS(status) == 78, "%x", status);
+        signal(SIGSEGV, SIG_DFL);
+        pid = clone(dies, child_stack[0] + sizeof child_stack[0], flags[i], NULL);
+        CHECK(waitpid(pid, &status, 0) == pid && WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV, "%x", status);
+        ran_in = 0;
+        raise(SIGUSR2);
+        CHECK(ran_in == getpid(), "handlers outlive the child");
+        signal(SIGSEGV, jump_out);
+        if (!sigsetjmp(jump, 1))
+            *(volatile int *)8 = 1;
+        else
+            code++;
+    }
+    CHECK(code == 2, "faults after the child's: %d", code);
+    signal(SIGSEGV, SIG_DFL);
+    signal(SIGUSR1, SIG_DFL);
+    signal(SIGUSR2, SIG_DFL);
+}
+
 struct clone3_args {
     uint64_t flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls, set_tid, set_tid_size, cgroup;
 };
@@ -315,6 +395,7 @@ int main(int argc, char **argv)
     test_vfork_signals();
     test_spawn();
     test_clone_vm();
+    test_sighand();
     test_clone3();
     test_exec_from_thread();
     test_exec_state();
