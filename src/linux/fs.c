@@ -4,6 +4,7 @@
  *
  * Paths go through linux_path under -L ROOT; files of /proc that would show btv instead of the guest go to proc.c.
  */
+#include "linux/procmem.h"
 #include "linux/sys.h"
 
 #include <errno.h>
@@ -114,7 +115,8 @@ int64_t linux_sys_lseek(struct linux_thread *t, const uint64_t a[6])
 
 static bool is_replaced(const struct fs_name *n, uint64_t oflags)
 {
-    return n->where.file != PROC_NONE && n->where.file != PROC_FDS && (!(oflags & O_NOFOLLOW) || n->where.file != PROC_EXE);
+    enum proc_file file = n->where.file;
+    return file != PROC_NONE && file != PROC_FDS && file != PROC_MEM && file != PROC_PAGEMAP && (!(oflags & O_NOFOLLOW) || n->where.file != PROC_EXE);
 }
 
 /* The file that was opened, or the guest's version of it if it turns out to need one. */
@@ -139,7 +141,10 @@ static int64_t open_common(struct linux_thread *t, int dirfd, uint64_t path, uin
     if (is_replaced(&n, oflags))
         return proc_open(t, &n.where, (int)oflags);
     ret = linux_wait_syscall(t, SYS_openat, (uint64_t)(int64_t)dirfd, n.addr, oflags, mode, 0, 0);
-    return ret < 0 || !follow ? ret : check_opened(t, dirfd, &n, (int)ret, (int)oflags);
+    if (ret >= 0 && follow)
+        ret = check_opened(t, dirfd, &n, (int)ret, (int)oflags);
+    procmem_opened(&n.where);
+    return ret;
 }
 
 int64_t linux_sys_openat(struct linux_thread *t, const uint64_t a[6])
@@ -184,7 +189,10 @@ int64_t linux_sys_openat2(struct linux_thread *t, const uint64_t a[6])
     if (is_replaced(&n, how.flags))
         return how.resolve ? -EXDEV : proc_open(t, &n.where, (int)how.flags);
     ret = linux_wait_syscall(t, SYS_openat2, a[0], n.addr, a[2], a[3], 0, 0);
-    return ret < 0 || how.resolve || (how.flags & O_NOFOLLOW) ? ret : check_opened(t, (int)a[0], &n, (int)ret, (int)how.flags);
+    if (ret >= 0 && !how.resolve && !(how.flags & O_NOFOLLOW))
+        ret = check_opened(t, (int)a[0], &n, (int)ret, (int)how.flags);
+    procmem_opened(&n.where);
+    return ret;
 }
 
 int64_t linux_sys_close(struct linux_thread *t, const uint64_t a[6])

@@ -4,7 +4,7 @@
  * A command says how many bytes its argument points to (_IOC_SIZE), except the old ones without that encoding, whose
  * families are listed here.  Anything else with an argument that might be a pointer is ENOTTY.
  */
-#include "linux/sys.h"
+#include "linux/procmem.h"
 
 #include <errno.h>
 #include <net/if.h>
@@ -76,6 +76,7 @@ static int64_t fault_descriptor(struct linux_thread *t, const uint64_t a[6])
 /* Types, in bits 15..8, that have a way of their own. */
 #define TYPE_USERFAULTFD 0xaa
 #define TYPE_KVM 0xae
+#define PAGEMAP_SCAN_ 0xc0606610u /* linux/fs.h since 6.7: _IOWR('f', 16, struct pm_scan_arg) */
 
 int64_t linux_sys_ioctl(struct linux_thread *t, const uint64_t a[6])
 {
@@ -89,6 +90,8 @@ int64_t linux_sys_ioctl(struct linux_thread *t, const uint64_t a[6])
         return interface_list(t, b);
     if (_IOC_TYPE(cmd) == TYPE_USERFAULTFD && _IOC_DIR(cmd))
         return fault_descriptor(t, b);
+    if (cmd == PAGEMAP_SCAN_)
+        return procmem_scan(t, b);
     if (_IOC_TYPE(cmd) == TYPE_KVM) /* the machines of the host's instruction set are none for this guest */
         return -ENOTTY;
     if (arg < mem_low(p->mem)) /* a number, or a pointer that the kernel refuses */

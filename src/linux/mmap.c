@@ -263,7 +263,8 @@ int64_t linux_sys_madvise(struct linux_thread *t, const uint64_t a[6])
     pthread_mutex_lock(&p->mm_lock);
     int64_t r = 0;
     bool holes = false;
-    for (uint64_t at = start; mm_next_piece(p, at, end, &from, &to); at = to) {
+    uint64_t at = start;
+    for (; mm_next_piece(p, at, end, &from, &to); at = to) {
         holes = holes || from != at;
         /* whether a page is dumped is for the guest's dumps alone; the host's flag means something else (mm_mark) */
         bool dump = advice == MADV_DONTDUMP || advice == MADV_DODUMP;
@@ -278,9 +279,8 @@ int64_t linux_sys_madvise(struct linux_thread *t, const uint64_t a[6])
         holes = holes || r == -ENOMEM;
         if (r < 0 && r != -ENOMEM)
             break;
-        if (to < end)
-            holes = true;
     }
+    holes = holes || at < end; /* btv's memory lies at the end */
     pthread_mutex_unlock(&p->mm_lock);
     return r < 0 ? r : holes ? -ENOMEM : 0;
 }

@@ -41,6 +41,7 @@ static const struct proc_name {
     {"numa_maps", PROC_NUMA, IN_PROCESS},   {"auxv", PROC_AUXV, IN_PROCESS},       {"cmdline", PROC_CMDLINE, IN_PROCESS}, {"environ", PROC_ENVIRON, IN_PROCESS},
     {"stat", PROC_STAT, IN_PROCESS},        {"status", PROC_STATUS, IN_PROCESS},   {"statm", PROC_STATM, IN_PROCESS},     {"limits", PROC_LIMITS, IN_PROCESS},
     {"syscall", PROC_SYSCALL, IN_PROCESS},  {"stack", PROC_STACK, IN_PROCESS},     {"fd", PROC_FDS, IN_PROCESS},          {"cpuinfo", PROC_CPUINFO, IN_PROC},
+    {"mem", PROC_MEM, IN_PROCESS},          {"pagemap", PROC_PAGEMAP, IN_PROCESS},
     {"arch_status", PROC_PRIVATE, IN_PROCESS}, /* x86's alone */
     {"arch", PROC_ARCH, IN_KERNEL},
 };

@@ -1,6 +1,6 @@
 /*
  * /proc as the guest sees it: shared by proc.c (which file, folders), procview.c (what is known of a process, and the files that
- * say it), procmaps.c (its mappings) and procfile.c (made files as files).
+ * say it), procmaps.c (its mappings), procfile.c (made files as files) and procmem.c (its memory).
  */
 #ifndef BTV_LINUX_PROC_H
 #define BTV_LINUX_PROC_H
@@ -15,6 +15,7 @@ enum proc_file {
     PROC_FDS,     /* the folder of descriptors: its size counts them */
     PROC_MAPS, PROC_SMAPS, PROC_ROLLUP, PROC_NUMA, PROC_AUXV, PROC_CMDLINE, PROC_ENVIRON, PROC_STAT, PROC_STATUS, PROC_STATM, PROC_LIMITS,
     PROC_SYSCALL, PROC_STACK, PROC_CPUINFO, PROC_ARCH,
+    PROC_MEM, PROC_PAGEMAP, /* the host's files, of which procmem.c reads and writes */
 };
 struct proc_where {
     enum proc_file file;
@@ -57,6 +58,7 @@ struct proc_view {
     uint64_t stack_low;      /* of the stack, only what is above was touched */
     bool known;              /* the following are; else the host's have to do */
     struct linux_rlimit rlimit[16];
+    uint64_t host_start, host_end; /* of linux_process */
     uint64_t ignored, caught;
     int private_fd[PROC_PRIVATE_MAX];
     unsigned nprivate;

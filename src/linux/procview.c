@@ -63,6 +63,8 @@ static void signal_sets(const struct linux_sigaction action[LINUX_NSIG + 1], str
 static void take_members(const struct linux_process *p, struct proc_view *v)
 {
     memcpy(v->rlimit, p->rlimit, sizeof v->rlimit);
+    v->host_start = p->host_start;
+    v->host_end = p->host_end;
     v->exe_fd = p->exe_fd;
     v->known = true;
 }

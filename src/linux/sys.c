@@ -19,6 +19,7 @@
 
 #include "linux/hostcall.h"
 #include "linux/mm.h"
+#include "linux/procmem.h"
 #include "linux/secfilter.h"
 #include "linux/sig.h"
 
@@ -327,26 +328,18 @@ static bool is_vector(const struct sys_arg *arg)
     return arg->kind == SYS_A_INIOV || arg->kind == SYS_A_OUTIOV;
 }
 
-/* Does process_vm_readv or _writev speak of the caller's own memory? */
-static bool is_own_memory(const struct sys_row *row, const uint64_t a[6])
-{
-    char task[40];
-    snprintf(task, sizeof task, "/proc/thread-self/../%d", (int)a[0]);
-    return row->arg[1].kind == SYS_A_PID && (int)a[0] > 0 &&
-           ((int)a[0] == getpid() || linux_host_syscall(SYS_access, (uint64_t)(uintptr_t)task, F_OK, 0, 0, 0, 0) == 0);
-}
-
 /* A passed call with vectors: it gets copies, which no other thread of the guest can change after they were checked. */
 static __attribute__((noinline)) int64_t pass_vectors(struct linux_thread *t, const struct sys_row *row, const uint64_t a[6])
 {
     struct iovec vector[UIO_MAXIOV], remote[UIO_MAXIOV];
+    struct procmem of;
     uint64_t b[6];
     memcpy(b, a, sizeof b);
     for (unsigned i = 0; i < 6; i++)
         if (is_vector(&row->arg[i + 1]))
             b[i] = sys_copy_iov(t->proc, a[i], a[row->arg[i + 1].count], vector);
-    if (is_own_memory(row, a))
-        b[3] = sys_copy_iov(t->proc, a[3], a[4], remote);
+    if (row->arg[1].kind == SYS_A_PID && (int)a[0] > 0 && procmem_open(t, (pid_t)a[0], &of)) /* process_vm_readv, process_vm_writev */
+        b[3] = procmem_copy_iov(t, &of, a[3], a[4], remote);
     return pass(t, row, b);
 }
 
@@ -440,7 +433,9 @@ static int64_t call(struct linux_thread *t, const struct sys_row *row, const uin
     memcpy(a, args, sizeof a);
     int64_t ret;
     check_args(t, row, a);
-    if (!(row->flags & SYS_PASS))
+    if (BTV_UNLIKELY(procmem_watched()) && procmem_serves(t, row, a, &ret))
+        ;
+    else if (!(row->flags & SYS_PASS))
         ret = row->fn(t, a);
     else if (has_vector(row))
         ret = pass_vectors(t, row, a);

@@ -242,6 +242,42 @@ static void without_descriptors(void)
     setrlimit(RLIMIT_NOFILE, &old);
 }
 
+/* Writes through /proc/self/mem reach memory that is not writable, code included, which needs no further announcement. */
+static void memory_file(void)
+{
+#ifdef __riscv
+    const unsigned code[2] = {0x02900513 /* li a0, 41 */, 0x00008067 /* ret */}, patch = 0x02a00513 /* li a0, 42 */;
+#else
+    const unsigned char code[6] = {0xb8, 41, 0, 0, 0, 0xc3}, patch[5] = {0xb8, 42, 0, 0, 0};
+#endif
+    void *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    int (*volatile fn)(void) = (int (*)(void))page;
+    memcpy(page, code, sizeof code);
+    mprotect(page, 4096, PROT_READ | PROT_EXEC);
+    __builtin___clear_cache(page, (char *)page + sizeof code);
+    int sum = 0, fd = open("/proc/self/mem", O_RDWR);
+    for (int i = 0; i < 1000; i++)
+        sum += fn();
+    CHECK(sum == 41000, "%d", sum);
+    CHECK(pwrite(fd, &patch, sizeof patch, (off_t)(intptr_t)page) == sizeof patch, "write to code");
+    CHECK(fn() == 42, "the old code runs: %d", fn());
+    char back[sizeof code], at_end[16];
+    CHECK(pread(fd, back, sizeof back, (off_t)(intptr_t)page) == sizeof back && !memcmp(back, &patch, sizeof patch), "read back");
+    munmap(page, 4096);
+    char *two = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    munmap(two + 4096, 4096);
+    CHECK(pread(fd, at_end, 16, (off_t)(intptr_t)(two + 4088)) == 8, "a read that ends at a hole");
+    CHECK_FAILS(pread(fd, at_end, 16, (off_t)(intptr_t)(two + 4096)), EIO);
+    CHECK_FAILS(pread(fd, at_end, 16, 8), EIO);
+    lseek(fd, (off_t)(intptr_t)(two + 16), SEEK_SET);
+    CHECK(write(fd, "abcd", 4) == 4 && !memcmp(two + 16, "abcd", 4) && lseek(fd, 0, SEEK_CUR) == (off_t)(intptr_t)(two + 20), "position");
+    close(fd);
+    fd = open("/proc/self/pagemap", O_RDONLY);
+    unsigned long entry[2] = {1, 1};
+    CHECK(pread(fd, entry, 16, (off_t)((unsigned long)two / 4096 * 8)) == 16 && entry[0] >> 63 && !entry[1], "pagemap: %lx %lx", entry[0], entry[1]);
+    close(fd);
+}
+
 int main(int argc, char **argv)
 {
     (void)argc;
@@ -252,5 +288,6 @@ int main(int argc, char **argv)
     identity(argv);
     threads_and_files(argv);
     without_descriptors();
+    memory_file();
     return check_done();
 }
