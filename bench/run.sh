@@ -1,70 +1,42 @@
 #!/bin/bash
-# bench/run.sh [-n REPETITIONS] [-o REGEX] [NAME=COMMAND...] - times bench/kernels.c natively and under emulators, interleaved, and
-# prints a table of ratios to native (median; lower is better).  A result that differs from native is marked "wrong".
-# Default emulators: btv=$BUILD/btv-run, and qemu=qemu-riscv64 when installed.
+# bench/run.sh [-g GROUP] [-q] [OPTIONS OF btv bench] [NAME=COMMAND...] - builds the kernels of this folder for host and guest and compares, with
+# `btv bench`, the native program with emulators: a table of ratios to native with 95 % intervals; lower is better.
+# -q: a hundredth of the rounds, once: do the results agree?  (Times say nothing then.)
+# Default emulators: btv=$BUILD/btv-run, and qemu=qemu-riscv64 when installed.  WORK: folder that keeps the programs.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 build=${BUILD:-$here/../build}
-reps=3 only=.
-while getopts n:o: opt; do
-    case $opt in
-    n) reps=$OPTARG ;;
-    o) only=$OPTARG ;;
-    *) exit 2 ;;
+group='' options=() commands=() divisor=1
+while [ $# -gt 0 ]; do
+    case $1 in
+    -g) group=$2; shift 2 ;;
+    -q) divisor=100 options+=(-n 1 -w 0); shift ;;
+    --*=*) options+=("$1"); shift ;;
+    -?*) options+=("$1" "$2"); shift 2 ;;
+    *=*) commands+=("$1"); shift ;;
+    *) echo "bench/run.sh: $1: not NAME=COMMAND" >&2; exit 2 ;;
     esac
 done
-shift $((OPTIND - 1))
-if [ $# -eq 0 ]; then
-    set -- "btv=$build/btv-run"
-    command -v qemu-riscv64 >/dev/null && set -- "$@" qemu=qemu-riscv64
+if [ ${#commands[@]} -eq 0 ]; then
+    commands=("btv=$build/btv-run")
+    command -v qemu-riscv64 >/dev/null && commands+=(qemu=qemu-riscv64)
 fi
 command -v riscv64-linux-gnu-gcc >/dev/null || { echo "bench: needs riscv64-linux-gnu-gcc"; exit 77; }
 
-work=$(mktemp -d "${TMPDIR:-/tmp}/btv-bench.XXXXXX")
-trap 'rm -rf "$work"' EXIT
+work=${WORK:-}
+if [ -z "$work" ]; then
+    work=$(mktemp -d "${TMPDIR:-/tmp}/btv-bench.XXXXXX")
+    trap 'rm -rf "$work"' EXIT
+fi
 # Without fused multiply-add, so that checksums agree.
-gcc -O2 -ffp-contract=off -static -o "$work/native" "$here/kernels.c" -lm &&
-    riscv64-linux-gnu-gcc -O2 -ffp-contract=off -static -o "$work/guest" "$here/kernels.c" -lm || exit 1
-
-micros() { # command... - wall time of one run; output in $work/out
-    local start=${EPOCHREALTIME/[.,]/}
-    timeout 120 "$@" >"$work/out" 2>/dev/null
-    echo $((${EPOCHREALTIME/[.,]/} - start))
-}
-median() { sort -n "$1" | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
-
-printf '| kernel | native ms |'
-for e in "$@"; do printf ' %s |' "${e%%=*}"; done
-printf '\n|---|---|'
-for e in "$@"; do printf -- '---|'; done
-echo
-while read -r name rounds; do
-    [[ $name =~ $only ]] || continue
-    rm -f "$work"/*.times "$work"/*.wrong
-    for ((r = 0; r < reps; r++)); do
-        micros "$work/native" "$name" "$rounds" >>"$work/native.times"
-        cp "$work/out" "$work/want"
-        for e in "$@"; do
-            # shellcheck disable=SC2086  # a command line
-            micros ${e#*=} "$work/guest" "$name" "$rounds" >>"$work/${e%%=*}.times"
-            cmp -s "$work/out" "$work/want" || : >"$work/${e%%=*}.wrong"
-        done
-    done
-    native=$(median "$work/native.times")
-    printf '| %s | %d |' "$name" $((native / 1000))
-    for e in "$@"; do
-        if [ -e "$work/${e%%=*}.wrong" ]; then
-            printf ' wrong |'
-        else
-            t=$(median "$work/${e%%=*}.times")
-            awk -v t="$t" -v n="$native" 'BEGIN { printf " %.2f |", t / n }'
-            echo "$t $native" >>"$work/${e%%=*}.all"
-        fi
-    done
-    echo
-done < <("$work/native" list)
-printf '| **geometric mean** | |'
-for e in "$@"; do
-    [ -e "$work/${e%%=*}.all" ] && awk '{ s += log($1 / $2); n++ } END { printf " %.2f (%d) |", exp(s / n), n }' "$work/${e%%=*}.all" || printf ' - |'
-done
-echo
+flags=(-O2 -D_GNU_SOURCE -ffp-contract=off -static -pthread)
+gcc "${flags[@]}" -o "$work/native" "$here"/*.c -lm && riscv64-linux-gnu-gcc "${flags[@]}" -o "$work/guest" "$here"/*.c -lm || exit 1
+# shellcheck disable=SC2086  # no group: no word
+"$work/native" list $group | while read -r row name rounds; do echo "$row $name $(((rounds + divisor - 1) / divisor))"; done >"$work/list"
+"$build/btv" bench --list "$work/list" "${options[@]}" "native='$work/native'" "${commands[@]/%/ \'$work/guest\'}"
+status=$?
+if [ "$divisor" -gt 1 ]; then
+    rows=$(wc -l <"$work/list")
+    echo "$((status ? 0 : rows)) passed, $((status ? rows : 0)) failed"
+fi
+exit $status

@@ -53,7 +53,7 @@ else
 fi
 
 if command -v riscv64-linux-gnu-gcc >/dev/null; then
-    riscv64-linux-gnu-gcc -O2 -ffp-contract=off -static -o "$work/kernels" bench/kernels.c -lm || exit 1
+    riscv64-linux-gnu-gcc -O2 -ffp-contract=off -static -D_GNU_SOURCE -pthread -o "$work/kernels" bench/*.c -lm || exit 1
     title "a static program"
     show "$run" "$work/kernels" fib 30
     show "$run" --stats "$work/kernels" crc 50
@@ -62,7 +62,7 @@ if command -v riscv64-linux-gnu-gcc >/dev/null; then
         show "$btv" dump "$work/kernels" --at fib_of --stage all
     fi
     title "ratios to native, interleaved (bench/run.sh; lower is better)"
-    BUILD=$build bench/run.sh -n 3
+    BUILD=$build bench/run.sh -n 6 -w 0 --only sieve,crc,fib,sort,matmul,nbody,strings,bytecode
 fi
 
 title "demo"
