@@ -42,7 +42,7 @@ struct shadow {
         struct fp_env fp;
         uint64_t pc;
         unsigned nstores;
-    } snap[GUEST_MAX_INSNS + 1];
+    } snap[2 * GUEST_MAX_INSNS + 1];
     struct cpu cpu;
 };
 
@@ -93,6 +93,32 @@ static void snapshot(struct shadow *s, unsigned n, unsigned slot_pc)
     p->nstores = s->nstores;
 }
 
+#define MAX_SKIPPED 3 /* instructions without a mark: the lifter may take the ones behind a short branch as part of it */
+
+/* Interprets until pc, if that is near and on the way; then true and *n counts the snapshot taken there. */
+static bool reach(struct shadow *s, struct engine_thread *t, uint64_t pc, unsigned *n)
+{
+    static _Thread_local struct cpu before;
+    struct engine *e = t->engine;
+    struct guest_shadow sh = {.ctx = s, .load = shadow_load, .store = shadow_store};
+    struct ir_exit out;
+    unsigned done, stores = s->nstores, loads = s->nloads;
+    before = s->cpu;
+    for (unsigned k = 0; k < MAX_SKIPPED; k++) {
+        e->guest->step(&s->cpu, &t->fetch, &sh, 1, &out, &done);
+        if (out.kind != IR_EXIT_GOTO || s->nstores != stores || s->nloads != loads)
+            break;
+        if (s->cpu.slot[e->guest->slot_pc] == pc) {
+            snapshot(s, ++*n, e->guest->slot_pc);
+            return true;
+        }
+    }
+    s->cpu = before;
+    s->nstores = stores;
+    s->nloads = loads;
+    return false;
+}
+
 /* Interprets along the block; the number of snapshots taken (at least 1: the start). */
 static unsigned interpret(struct shadow *s, struct engine_thread *t, const struct block *b, struct ir_exit *last)
 {
@@ -101,8 +127,8 @@ static unsigned interpret(struct shadow *s, struct engine_thread *t, const struc
     struct block_marks m = block_marks(e, b);
     unsigned n = 0, done;
     snapshot(s, 0, e->guest->slot_pc);
-    for (n = 0; n < GUEST_MAX_INSNS && block_next_mark(&m); n++) {
-        if (s->cpu.slot[e->guest->slot_pc] != m.pc)
+    for (n = 0; n < 2 * GUEST_MAX_INSNS - 1 && block_next_mark(&m); n++) {
+        if (s->cpu.slot[e->guest->slot_pc] != m.pc && !reach(s, t, m.pc, &n))
             break;
         s->insn = n;
         e->guest->step(&s->cpu, &t->fetch, &sh, 1, last, &done);

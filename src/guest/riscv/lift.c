@@ -27,6 +27,10 @@ ir_val lift_get(struct lift *c, unsigned slot)
 void lift_put(struct lift *c, unsigned slot, ir_val v)
 {
     c->slot[slot] = v;
+    if (c->apart) {
+        c->written |= UINT32_C(1) << (slot - RV_SLOT_x);
+        return;
+    }
     ir_emit(c->f, IR_OP_PUT, IR_VOID, v, 0, 0, slot, 0);
 }
 
@@ -66,6 +70,8 @@ static void jump(struct lift *c, uint64_t target)
     c->next = target;
 }
 
+static bool both_ways(struct lift *c, ir_val cond, uint64_t target);
+
 static void branch(struct lift *c, ir_val cond)
 {
     uint64_t target = c->pc + (uint64_t)c->in->imm, known;
@@ -74,6 +80,8 @@ static void branch(struct lift *c, ir_val cond)
             jump(c, target);
         return;
     }
+    if (both_ways(c, cond, target))
+        return;
     ir_emit(c->f, IR_OP_EXITIF, IR_VOID, cond, 0, 0, target, 0);
     if (c->in->imm > 0 && c->exits < c->g->max_side_exits)
         c->exits++;
@@ -352,7 +360,7 @@ static ir_val atomic(struct lift *c, enum ir_op op, enum ir_type t, ir_val addr,
 #define CSR(how, f, v, write) lift_csr(c, RV_CSR_##how, RVF_##f, (v), (write))
 #define CALL(name)            lift_##name(c)
 
-/* -- the block --------------------------------------------------------------------------------------------- */
+/* -- instructions ------------------------------------------------------------------------------------------- */
 
 static void lift_one(struct lift *c)
 {
@@ -409,6 +417,162 @@ static bool read_insn(struct reader *r, uint64_t pc, uint32_t *raw, uint64_t *ba
     return true;
 }
 
+/* -- short branches ------------------------------------------------------------------------------------------ */
+
+/*
+ * A branch over one or two cheap instructions, or between two such pieces, becomes both pieces and a SELECT for each register
+ * they write: branches that a host predicts badly cost it more than that.  The pieces cannot fault, so they belong to the branch's
+ * own MARK: nobody can see the state between.
+ */
+enum { ARM_INSNS = 2, ARM_WRITES = 2 };
+
+struct arm {
+    struct insn insn[ARM_INSNS + 1]; /* one more for the jump at its end */
+    unsigned n;
+    uint64_t end;
+};
+
+static bool cheap(enum rv_op op)
+{
+    switch (op) {
+    case RV_addi:
+    case RV_addiw:
+    case RV_andi:
+    case RV_ori:
+    case RV_xori:
+    case RV_slli:
+    case RV_srli:
+    case RV_srai:
+    case RV_slliw:
+    case RV_srliw:
+    case RV_sraiw:
+    case RV_add:
+    case RV_addw:
+    case RV_sub:
+    case RV_subw:
+    case RV_and:
+    case RV_or:
+    case RV_xor:
+    case RV_lui:
+    case RV_c_addi:
+    case RV_c_addiw:
+    case RV_c_li:
+    case RV_c_lui:
+    case RV_c_srli:
+    case RV_c_srai:
+    case RV_c_andi:
+    case RV_c_sub:
+    case RV_c_xor:
+    case RV_c_or:
+    case RV_c_and:
+    case RV_c_subw:
+    case RV_c_addw:
+    case RV_c_slli:
+    case RV_c_mv:
+    case RV_c_add: return true;
+    default: return false;
+    }
+}
+
+/* Reads cheap instructions from pc on, at most up to `to`; the one behind them in a->insn[a->n], false if it cannot be read. */
+static bool read_arm(struct lift *c, uint64_t pc, uint64_t to, struct arm *a)
+{
+    struct reader r = {.code = c->g->code};
+    uint32_t raw;
+    uint64_t bad;
+    a->n = 0;
+    for (a->end = pc; a->end != to; a->end += a->insn[a->n++].len) {
+        if (!read_insn(&r, a->end, &raw, &bad))
+            return false;
+        rv_decode(raw, &a->insn[a->n]);
+        if (a->n == ARM_INSNS || !cheap((enum rv_op)a->insn[a->n].op))
+            break;
+    }
+    return true;
+}
+
+static void keep_bytes(struct guest_lift *g, const struct arm *a, unsigned n)
+{
+    for (unsigned k = 0; k < n; k++) {
+        store_u32(g->bytes + g->nbytes, a->insn[k].raw);
+        g->nbytes += a->insn[k].len;
+        g->insns++;
+    }
+}
+
+/* The registers after arm a. */
+static uint32_t lift_arm(struct lift *c, const struct arm *a, uint64_t pc)
+{
+    const struct insn *in = c->in;
+    uint64_t back_pc = c->pc, back_next = c->next;
+    c->written = 0;
+    c->apart = true;
+    for (unsigned k = 0; k < a->n; k++) {
+        c->in = &a->insn[k];
+        c->pc = pc;
+        c->next = pc += c->in->len;
+        lift_one(c);
+    }
+    c->apart = false;
+    c->in = in;
+    c->pc = back_pc;
+    c->next = back_next;
+    return c->written;
+}
+
+static bool lift_arms(struct lift *c, ir_val cond, uint64_t target, const struct arm *skipped, const struct arm *taken)
+{
+    ir_val before[32], without[32], with[32];
+    const size_t size = sizeof before;
+    memcpy(before, c->slot, size);
+    uint32_t written = lift_arm(c, skipped, c->next);
+    memcpy(without, c->slot, size);
+    memcpy(c->slot, before, size);
+    written |= lift_arm(c, taken, target);
+    memcpy(with, c->slot, size);
+    memcpy(c->slot, before, size);
+    if (__builtin_popcount(written) > ARM_WRITES)
+        return false; /* what was emitted has no users: it goes away */
+    for (uint32_t m = written; m; m &= m - 1) {
+        unsigned r = (unsigned)__builtin_ctz(m);
+        ir_val old = lift_get(c, RV_SLOT_x + r), y = with[r] ? with[r] : old, n = without[r] ? without[r] : old;
+        lift_put(c, RV_SLOT_x + r, y == n ? y : ir_make(c->f, IR_OP_SELECT, IR_I64, cond, y, n));
+    }
+    return true;
+}
+
+static bool both_ways(struct lift *c, ir_val cond, uint64_t target)
+{
+    struct guest_lift *g = c->g;
+    struct arm skipped, taken = {.end = target};
+    uint64_t join = target;
+    unsigned extra = 0; /* the jump */
+    if (!read_arm(c, c->next, target, &skipped) || !skipped.n)
+        return false;
+    if (skipped.end != target) {
+        const struct insn *in = &skipped.insn[skipped.n];
+        if ((in->op != RV_c_j && !(in->op == RV_jal && !in->rd)) || !g->follow_jumps || g->nranges == GUEST_MAX_RANGES || covered(g, target))
+            return false;
+        join = skipped.end + (uint64_t)in->imm;
+        if (!read_arm(c, target, join, &taken) || !taken.n || taken.end != join)
+            return false;
+        extra = 1;
+    }
+    unsigned insns = skipped.n + extra + taken.n;
+    if (g->insns + 1 + insns >= g->max_insns || g->nbytes + 4 * (insns + 1) > sizeof g->bytes || !lift_arms(c, cond, target, &skipped, &taken))
+        return false;
+    keep_bytes(g, &skipped, skipped.n + extra);
+    g->range[g->nranges - 1].end = skipped.end + (extra ? skipped.insn[skipped.n].len : 0);
+    if (extra) {
+        keep_bytes(g, &taken, taken.n);
+        g->range[g->nranges++] = (struct guest_range){target, join};
+    }
+    c->next = join;
+    return true;
+}
+
+/* -- the block --------------------------------------------------------------------------------------------- */
+
 enum btv_status rv_lift(struct guest_lift *g, struct ir_func *f)
 {
     struct insn in;
@@ -426,6 +590,10 @@ enum btv_status rv_lift(struct guest_lift *g, struct ir_func *f)
         uint64_t bad;
         c->pc = c->next;
         if (g->insns == g->max_insns || g->nbytes + sizeof raw > sizeof g->bytes) {
+            lift_goto(c, c->pc, 0);
+            break;
+        }
+        if (g->insns && c->pc == g->pc) { /* back at the start, through a jump that was followed */
             lift_goto(c, c->pc, 0);
             break;
         }

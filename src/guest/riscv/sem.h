@@ -69,6 +69,8 @@ struct lift {
     uint64_t pc, next;     /* of this instruction and the one to lift after it */
     unsigned exits;        /* side exits so far */
     bool ended;            /* the block has its terminator */
+    bool apart;            /* this instruction may not be executed: its result is only noted, in slot[] and written */
+    uint32_t written;      /* integer registers written while apart */
     ir_val slot[RV_SLOTS]; /* current value of each slot, 0: not read yet */
     struct {
         ir_val narrow, wide;
