@@ -9,6 +9,8 @@
 #include "host/x64/em.h"
 #include "host/x64/x64_host.h"
 
+#define KEPT_RETURNS 128 /* entries that a return without a match leaves alone */
+
 static const uint8_t saved[] = {X64_RBX, X64_RBP, X64_R12, X64_R13, X64_R14, X64_R15};
 
 static void transfer_pins(struct x64_buf *b, const struct host_config *cfg, bool store)
@@ -111,9 +113,13 @@ static void emit_consts(struct x64_buf *b, struct host_stubs *out)
         b->p[b->len++] = x64_fp_flags(i);
 }
 
-/* rax = guest pc.  A return that does not match the newest entry: perhaps frames were skipped. */
+/*
+ * rax = guest pc.  A return that does not match the newest entry: perhaps frames were skipped.  Frames left for good (longjmp, threads of
+ * the guest's own making) leave entries behind: with many of them and no match the stack starts anew, before it overflows.
+ */
 static void emit_ret_miss(struct x64_buf *b)
 {
+    const struct x64_mem code = {.base = X64_RCX, .index = X64_NOREG, .disp = offsetof(struct jump_entry, code)};
     size_t hit[4];
     for (int k = 0; k < 4; k++) {
         x64_rm(b, X64_CMP_R_RM, 8, X64_RAX, (struct x64_mem){.base = X64_RSP, .index = X64_NOREG, .disp = 8 + 16 * (k + 1)});
@@ -125,7 +131,13 @@ static void emit_ret_miss(struct x64_buf *b)
     x64_rm(b, X64_ADD_R_RM, 8, X64_RCX, em_cpu(offsetof(struct cpu, jumps)));
     x64_rm(b, X64_CMP_RM_R, 8, X64_RAX, (struct x64_mem){.base = X64_RCX, .index = X64_NOREG});
     size_t miss = x64_jcc(b, X64_NE, 0);
-    x64_m(b, X64_JMP_RM, 8, (struct x64_mem){.base = X64_RCX, .index = X64_NOREG, .disp = offsetof(struct jump_entry, code)});
+    x64_rm(b, X64_LEA_R_M, 8, X64_RDX, (struct x64_mem){.base = X64_RSP, .index = X64_NOREG, .disp = KEPT_RETURNS * 16});
+    x64_rm(b, X64_CMP_R_RM, 8, X64_RDX, em_cpu(offsetof(struct cpu, return_base)));
+    size_t deep = x64_jcc8(b, X64_B);
+    x64_m(b, X64_JMP_RM, 8, code);
+    x64_patch8(b, deep, b->len);
+    x64_rm(b, X64_MOV_R_RM, 8, X64_RSP, em_cpu(offsetof(struct cpu, return_base)));
+    x64_m(b, X64_JMP_RM, 8, code);
     for (int k = 0; k < 4; k++) {
         x64_patch(b, hit[k], b->len);
         x64_ri(b, X64_ADD_RM_IMM8, 8, X64_RSP, 16 * (k + 1));
