@@ -103,6 +103,7 @@ enum btv_status opt_fold(struct ir_func *f, struct pass_ctx *cx)
     struct fold o = {.f = f, .cap = f->nvals, .to = ARENA_ARRAY(cx->scratch, ir_val, f->nvals)};
     if (!o.to)
         return BTV_NOMEM;
+    ir_count_uses(f); /* what lone() in the rules asks for; new instructions count as used by many */
     for (uint32_t n = 0; n < cx->flow->nrpo && arena_ok(f->arena); n++) {
         struct ir_block *b = cx->flow->rpo[n];
         for (struct ir_ins *i = b->first, *next; i && arena_ok(f->arena); i = next) {

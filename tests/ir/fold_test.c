@@ -114,7 +114,7 @@ static const struct {
     {"v8 = shr.iW v1, 7\n v9 = shr.iW v8, 7", 1, 16},
     {"v8 = sar.iW v1, 3\n v9 = sar.iW v8, 4", 1, 8},
     {"v8 = sar.i8 v1, 5\n v9 = sar.i8 v8, 6", 1, 0},
-    {"v8 = shr.iW v1, 3\n v9 = shl.iW v8, 3", 2, 8},
+    {"v8 = shr.iW v1, 3\n v9 = shl.iW v8, 3", 1, 8},
     {"v9 = rotl.iW v1, 64", 0, 8},
     {"v9 = rotr.iW v1, 0", 0, 8},
     {"v9 = divs.iW v1, 1", 0, 8},
