@@ -16,7 +16,7 @@ NINJA = ninja -C $(BUILD) -j $(J) $(if $(V),-v,--quiet)
 
 all: $(BUILD)/build.ninja
 	@$(NINJA)
-	@ln -sf src/cli/btv src/cli/btv-run $(BUILD)/
+	@cd $(BUILD) && for p in btv btv-run btv-prove; do [ ! -e src/cli/$$p ] || ln -sf src/cli/$$p .; done
 
 $(BUILD)/build.ninja:
 	@$(MAKE) --no-print-directory setup-build

@@ -23,7 +23,13 @@ done
 for page in man1/btv.1 man1/btv-run.1 man5/btv-ir.5; do
     check "no manual page $page" test -s "$dest/root$prefix/share/man/$page"
 done
+expected=5
+if [ -x "$build/src/cli/btv-prove" ]; then # built where there is a solver
+    check "btv-prove is not installed, or does not run" "$dest/root$prefix/bin/btv-prove" --version
+    check "no manual page man1/btv-prove.1" test -s "$dest/root$prefix/share/man/man1/btv-prove.1"
+    expected=7
+fi
 count=$(find "$dest/root" -type f | wc -l)
-check "$count files installed, expected 5" test "$count" -eq 5
+check "$count files installed, expected $expected" test "$count" -eq $expected
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]
