@@ -17,10 +17,10 @@ bool run_is_hot(struct engine *e, uint64_t pc)
     uint64_t threshold = e->tune.hot;
     if (BTV_UNLIKELY(e->cfg.mix))
         threshold = chaos_threshold(e, pc);
-    uint8_t *h = &e->heat[(pc >> 1) * UINT64_C(0x9e3779b97f4a7c15) >> 48];
-    if (*h + 1u >= threshold)
+    uint8_t *visits = run_visits(e, pc);
+    if (*visits + 1u >= threshold)
         return true;
-    ++*h;
+    ++*visits;
     return false;
 }
 

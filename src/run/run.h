@@ -147,7 +147,7 @@ struct engine {
     unsigned nannounced;      /* MAX_ANNOUNCED + 1: it does so everywhere */
     struct table *_Atomic table;
     _Atomic uint64_t generation; /* changes whenever guest code may have changed */
-    uint8_t heat[COLD_BUCKETS];
+    uint8_t visits[COLD_BUCKETS]; /* by run_visits */
     struct stats stats;       /* of threads that ended, and what happens under the lock */
     struct jump_entry all_miss[CPU_JUMP_ENTRIES]; /* what cpu.jumps points at while an interrupt is wanted */
     FILE *perf_map;
@@ -239,6 +239,14 @@ struct block *translate(struct engine_thread *t, uint64_t pc);
 const uint8_t *fetch_code(void *thread, uint64_t pc, size_t *avail);
 
 /* -- loop.c -- */
+/*
+ * How often the interpreter came to pc, or to another address with the same counter.  Code that lies together has its counters together:
+ * a child of fork has to copy each page of them it comes to.
+ */
+static inline uint8_t *run_visits(struct engine *e, uint64_t pc)
+{
+    return &e->visits[(pc >> 1 ^ (pc >> 17) * 0x9e3b) % COLD_BUCKETS];
+}
 bool run_is_hot(struct engine *e, uint64_t pc);
 /* Enters code; exit kind.  cpu->fp has been prepared. */
 enum host_exit run_enter(struct engine_thread *t, struct block *b);
