@@ -16,6 +16,7 @@
 #include "linux/thread.h"
 
 #include <errno.h>
+#include <linux/futex.h>
 #include <sched.h>
 #include <semaphore.h>
 #include <stdlib.h>
@@ -74,12 +75,9 @@ static void store_tid(uint64_t addr, pid_t tid)
     (void)!linux_copy_out(addr, &value, sizeof value); /* the kernel ignores a bad pointer as well */
 }
 
-/* A copy of `from` on the calling host thread, ready for linux_thread_loop.  NULL: out of memory. */
-static struct linux_thread *child_new(struct linux_process *p, const struct linux_thread *from, const struct clone_request *req)
+/* t, which is linked already, becomes a copy of `from`. */
+static void child_copy(struct linux_thread *t, const struct linux_thread *from, const struct clone_request *req)
 {
-    struct linux_thread *t = linux_thread_new(p);
-    if (!t)
-        return NULL;
     linux_thread_copy_cpu(t, from);
     linux_signal_thread_copy(t, from);
     pthread_mutex_lock(&from->proc->lock); /* SECCOMP_FILTER_FLAG_TSYNC of another thread comes before or after */
@@ -88,12 +86,26 @@ static struct linux_thread *child_new(struct linux_process *p, const struct linu
     /* kernel/fork.c: copy_process: a child in shared memory that does not borrow the stack has no alternate one */
     if ((req->flags & (CLONE_VM | CLONE_VFORK)) == CLONE_VM)
         t->alt = (struct linux_altstack){.flags = LINUX_SS_DISABLE};
-    linux_robust_reset(t);
     child_registers(t, req);
+}
+
+static void store_tids(const struct linux_thread *t, const struct clone_request *req)
+{
     if (req->flags & CLONE_PARENT_SETTID)
         store_tid(req->parent_tid, t->tid);
     if (req->flags & CLONE_CHILD_SETTID)
         store_tid(req->child_tid, t->tid);
+}
+
+/* A copy of `from` on the calling host thread, ready for linux_thread_loop.  NULL: out of memory. */
+static struct linux_thread *child_new(struct linux_process *p, const struct linux_thread *from, const struct clone_request *req)
+{
+    struct linux_thread *t = linux_thread_new(p);
+    if (!t)
+        return NULL;
+    child_copy(t, from, req);
+    linux_robust_reset(t);
+    store_tids(t, req);
     return t;
 }
 
@@ -109,47 +121,81 @@ static void await(sem_t *s)
         continue;
 }
 
-static int64_t start_pthread(void *(*fn)(void *), void *arg)
+/* A pthread that nobody joins: 0 or -errno.  *tid: its thread number, for what it is worth if fn may have returned. */
+static int start_pthread(void *(*fn)(void *), void *arg, pid_t *tid)
 {
     pthread_attr_t attr;
     pthread_t id;
+    clockid_t clock;
     pthread_attr_init(&attr);
-    pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
     pthread_attr_setstacksize(&attr, THREAD_STACK_BYTES);
     int r = chaos_alloc_fails(CHAOS_NEEDED) ? EAGAIN : pthread_create(&id, &attr, fn, arg);
     pthread_attr_destroy(&attr);
-    return -r;
+    if (r)
+        return -r;
+    /* its clock's number has the thread's in it: kernel, include/linux/posix-timers_types.h, CPUCLOCK_PID */
+    *tid = pthread_getcpuclockid(id, &clock) ? 0 : ~(clock >> 3);
+    pthread_detach(id);
+    return 0;
 }
 
 /* -- threads ------------------------------------------------------------------------------------------------- */
 
+/*
+ * A new thread runs guest code only after its creator has stored its number where the guest wants it, and mostly the creator is first:
+ * it does not wait.  `go` is 0, GO_ASLEEP while the new one sleeps, then GO.
+ */
+enum { GO = 1, GO_ASLEEP = 2 };
+
+static void wait_go(struct linux_thread *t)
+{
+    uint32_t is = 0;
+    if (atomic_compare_exchange_strong(&t->go, &is, GO_ASLEEP))
+        while (atomic_load(&t->go) == GO_ASLEEP)
+            linux_host_syscall(SYS_futex, (uint64_t)(uintptr_t)&t->go, FUTEX_WAIT_PRIVATE, GO_ASLEEP, 0, 0, 0);
+}
+
+/* The thread may be gone when this returns. */
+static void let_go(struct linux_thread *t)
+{
+    if (atomic_exchange(&t->go, GO) == GO_ASLEEP)
+        linux_host_syscall(SYS_futex, (uint64_t)(uintptr_t)&t->go, FUTEX_WAKE_PRIVATE, 1, 0, 0, 0);
+}
+
 static void *thread_main(void *arg)
 {
-    struct birth *b = arg;
-    struct linux_thread *t = child_new(b->parent->proc, b->parent, b->req);
-    if (!t) {
-        announce(b, -ENOMEM);
-        return NULL;
-    }
-    t->host_pthread = true;
-    linux_signal_take_back(t->proc);
-    int apart = (int)(~b->req->flags & (CLONE_FS | CLONE_FILES));
-    if (apart)
-        unshare(apart);
-    announce(b, t->tid);
+    struct linux_thread *t = arg;
+    linux_thread_begin(t);
+    linux_robust_reset(t);
+    if (t->apart)
+        unshare(t->apart);
+    wait_go(t);
     linux_thread_loop(t);
     return NULL;
 }
 
 static int64_t clone_thread(struct linux_thread *t, const struct clone_request *req)
 {
-    struct birth b = {.parent = t, .req = req};
-    sem_init(&b.ready, 0, 0);
+    struct linux_thread *child = linux_thread_make(t->proc);
+    if (!child)
+        return -ENOMEM;
     linux_signal_block_all(); /* inherited: the new thread is not disturbed before its loop */
-    int64_t r = start_pthread(thread_main, &b);
+    child->host_pthread = true;
+    child->apart = (int)(~req->flags & (CLONE_FS | CLONE_FILES));
+    linux_thread_link(child);
+    child_copy(child, t, req);
+    pid_t tid = 0;
+    int64_t r = start_pthread(thread_main, child, &tid);
     if (!r) {
-        await(&b.ready);
-        r = b.result;
+        linux_signal_take_back(t->proc);
+        while (child->apart && atomic_load(&child->go) != GO_ASLEEP) /* rare: what it shares until then must not change */
+            sched_yield();
+        child->tid = tid;
+        store_tids(child, req);
+        let_go(child);
+        r = tid;
+    } else {
+        linux_thread_free(child);
     }
     linux_signal_unblock(t);
     if (r > 0 && (req->flags & CLONE_PIDFD)) {
@@ -201,7 +247,6 @@ static void adopt_process(struct linux_thread *t)
     p->mlock_future = 0;
     t->dispatch.on = false;
     t->tid = (pid_t)linux_host_syscall(SYS_gettid, 0, 0, 0, 0, 0, 0);
-    t->host = pthread_self();
     t->host_pthread = false;
     t->in_vfork_child = false;
     p->vfork_child = false;
@@ -311,6 +356,8 @@ static struct shared_child *shared_new(struct linux_thread *t, const struct clon
     pthread_mutex_init(&s->proc.lock, NULL);
     pthread_mutex_init(&s->proc.mm_lock, NULL);
     s->proc.threads = NULL;
+    for (unsigned i = 0; i < ARRAY_LEN(s->proc.spare_signal); i++)
+        s->proc.spare_signal[i] = NULL;
     s->proc.vfork_child = true;
     return s;
 }
@@ -375,7 +422,8 @@ static int64_t clone_shared(struct linux_thread *t, const struct clone_request *
         shared_merge(t->proc, s);
         shared_free(s, t);
     } else {
-        r = start_pthread(helper_main, s);
+        pid_t helper;
+        r = start_pthread(helper_main, s, &helper);
         pidfd = -1;
         if (r) {
             shared_free(s, t);

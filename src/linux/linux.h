@@ -167,6 +167,7 @@ struct linux_process {
     pthread_mutex_t lock;    /* threads list, brk */
     struct linux_thread *threads;
     struct linux_sighand *sighand;
+    _Atomic(void *) spare_signal[4]; /* signal_private of ended threads */
     int exit_code;           /* exit_group */
     _Atomic bool exiting;
     _Atomic bool dumping;    /* a thread writes a core file; the others rest: coredump.c */
@@ -184,7 +185,6 @@ struct linux_thread {
     struct engine_thread *et;
     struct cpu *cpu;
     pid_t tid;
-    pthread_t host;
 
     /* signals: owned by signal.c */
     uint64_t sigmask;              /* guest's */
@@ -202,6 +202,8 @@ struct linux_thread {
     uint64_t restart_nr, restart_arg[6]; /* the interrupted call, for restart */
     struct { uint64_t nr, a[6]; } restart_block;
     bool in_vfork_child;           /* on a stack of its own in memory shared with the parent: thread.c */
+    _Atomic uint32_t go;           /* a new thread waits until its creator has written what the guest sees of it: clone.c */
+    int apart;                     /* what it does not share with its creator: flags for unshare(2) */
     bool host_pthread;             /* runs on a pthread that linux_thread_loop returns to; else the loop ends with exit(2) */
     int exit_code;                 /* of exit(2) */
     bool dead;
@@ -274,7 +276,8 @@ unsigned linux_private_fds(int *out, unsigned max);
 
 /* -- signal.c, thread.c ------------------------------------------------------------------------------------ */
 void linux_signal_init(struct linux_process *p);        /* host handlers */
-void linux_signal_thread_init(struct linux_thread *t);  /* alternate host stack etc. */
+void linux_signal_thread_init(struct linux_thread *t);  /* signal_private, NULL: no memory */
+void linux_signal_thread_start(const struct linux_thread *t); /* on its host thread: alternate host stack */
 void linux_signal_thread_free(struct linux_thread *t);
 /* Delivers what is deliverable; called between system calls and on ENGINE_INTERRUPT. `in_syscall`: result just set may need restart. */
 void linux_signal_deliver(struct linux_thread *t);
@@ -287,6 +290,7 @@ BTV_NORETURN void linux_die_by_signal(int sig);
 /* Just before the host's execve: dispositions and the calling thread's host mask become what the guest's are. */
 void linux_signal_exec_reset(struct linux_process *p);
 
+/* On the host thread that will run it.  NULL: out of memory. */
 struct linux_thread *linux_thread_new(struct linux_process *p);
 void linux_thread_free(struct linux_thread *t);
 /* The loop of a guest thread; returns when the thread has ended. */

@@ -319,17 +319,37 @@ void linux_signal_init(struct linux_process *p)
     }
 }
 
+/* What an ended thread left behind, or NULL.  No lock: a child of fork must find nothing half done. */
+static struct signal_state *spare_state(struct linux_process *p)
+{
+    for (unsigned i = 0; i < ARRAY_LEN(p->spare_signal); i++) {
+        struct signal_state *h = atomic_load_explicit(&p->spare_signal[i], memory_order_relaxed) ? atomic_exchange(&p->spare_signal[i], NULL) : NULL;
+        if (h) {
+            memset(h, 0, sizeof *h);
+            return h;
+        }
+    }
+    return NULL;
+}
+
 void linux_signal_thread_init(struct linux_thread *t)
 {
     size_t bytes = ALIGN_UP(sizeof(struct signal_state), (size_t)64) + HOST_STACK_BYTES;
-    struct signal_state *h = chaos_alloc_fails(CHAOS_NEEDED) ? MAP_FAILED : mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    struct signal_state *h = spare_state(t->proc);
+    if (!h)
+        h = chaos_alloc_fails(CHAOS_NEEDED) ? MAP_FAILED : mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (h == MAP_FAILED)
-        return; /* the caller sees signal_private NULL */
+        return;
     h->bytes = bytes;
     h->host_mask = linux_host_mask();
     t->sigmask = h->host_mask;
     t->signal_private = h;
-    const stack_t stack = {.ss_sp = (char *)h + bytes - HOST_STACK_BYTES, .ss_size = HOST_STACK_BYTES};
+}
+
+void linux_signal_thread_start(const struct linux_thread *t)
+{
+    struct signal_state *h = t->signal_private;
+    const stack_t stack = {.ss_sp = (char *)h + h->bytes - HOST_STACK_BYTES, .ss_size = HOST_STACK_BYTES};
     sigaltstack(&stack, NULL);
 }
 
@@ -342,6 +362,11 @@ void linux_signal_thread_free(struct linux_thread *t)
     if (t == self_thread) {
         const stack_t none = {.ss_flags = SS_DISABLE};
         sigaltstack(&none, NULL);
+    }
+    for (unsigned i = 0; i < ARRAY_LEN(t->proc->spare_signal) && !t->proc->vfork_child; i++) { /* that process ends here */
+        void *none = NULL;
+        if (atomic_compare_exchange_strong(&t->proc->spare_signal[i], &none, h))
+            return;
     }
     munmap(h, h->bytes);
 }

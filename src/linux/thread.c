@@ -48,16 +48,13 @@ void linux_thread_unlink(struct linux_thread *t)
     pthread_mutex_unlock(&p->lock);
 }
 
-/* On the host thread that will run it.  NULL: out of memory. */
-struct linux_thread *linux_thread_new(struct linux_process *p)
+struct linux_thread *linux_thread_make(struct linux_process *p)
 {
     struct linux_thread *t = chaos_alloc_fails(CHAOS_NEEDED) ? NULL : calloc(1, sizeof *t);
     if (!t)
         return NULL;
     t->proc = p;
     t->restart_nr = SYS_NO_RESTART;
-    t->tid = (pid_t)linux_host_syscall(SYS_gettid, 0, 0, 0, 0, 0, 0);
-    t->host = pthread_self();
     linux_signal_thread_init(t);
     if (!t->signal_private)
         goto fail;
@@ -65,13 +62,28 @@ struct linux_thread *linux_thread_new(struct linux_process *p)
         goto fail;
     t->cpu = engine_cpu(t->et);
     t->cpu->owner = t;
-    linux_set_self(t);
-    linux_thread_link(t);
     return t;
 fail:
     linux_signal_thread_free(t);
     free(t);
     return NULL;
+}
+
+void linux_thread_begin(struct linux_thread *t)
+{
+    linux_signal_thread_start(t);
+    linux_set_self(t);
+}
+
+struct linux_thread *linux_thread_new(struct linux_process *p)
+{
+    struct linux_thread *t = linux_thread_make(p);
+    if (!t)
+        return NULL;
+    t->tid = (pid_t)linux_host_syscall(SYS_gettid, 0, 0, 0, 0, 0, 0);
+    linux_thread_begin(t);
+    linux_thread_link(t);
+    return t;
 }
 
 void linux_thread_free(struct linux_thread *t)

@@ -8,6 +8,9 @@
 
 /* The guest registers of `from`, for a new thread or process; no reservation. */
 void linux_thread_copy_cpu(struct linux_thread *t, const struct linux_thread *from);
+/* linux_thread_new in pieces: on any host thread, NULL when there is no memory; on the one that will run it; and linux_thread_link. */
+struct linux_thread *linux_thread_make(struct linux_process *p);
+void linux_thread_begin(struct linux_thread *t);
 /* Adds to or removes from the process' list. */
 void linux_thread_link(struct linux_thread *t);
 void linux_thread_unlink(struct linux_thread *t);

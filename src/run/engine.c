@@ -78,10 +78,21 @@ enum btv_status engine_new(const struct engine_config *cfg, const struct guest_i
     return BTV_OK;
 }
 
+static void release_thread(struct engine_thread *t)
+{
+    if (t->stack_map)
+        munmap(t->stack_map, GUEST_PAGE_SIZE + HOST_RETURN_STACK_BYTES + RETURN_STACK_TOP);
+    free(t->jumps);
+    free(t);
+}
+
 void engine_free(struct engine *e)
 {
     if (!e)
         return;
+    for (unsigned i = 0; i < SPARE_THREADS; i++)
+        if (e->spare[i])
+            release_thread(e->spare[i]);
     cache_free(e);
     free(e->stubs.bytes);
     free(e->shadow);
@@ -112,21 +123,47 @@ static bool map_return_stack(struct engine_thread *t)
     return true;
 }
 
-enum btv_status engine_thread_new(struct engine *e, struct engine_thread **out)
+/* A structure with a table of jumps and a return stack of any content. */
+static struct engine_thread *fresh_thread(struct engine *e)
 {
     struct engine_thread *t = chaos_alloc_fails(CHAOS_NEEDED) ? NULL : aligned_alloc(64, ALIGN_UP(sizeof *t, (size_t)64));
     if (!t)
-        return BTV_NOMEM;
+        return NULL;
     memset(t, 0, sizeof *t);
     t->engine = e;
     t->jumps = chaos_alloc_fails(CHAOS_NEEDED) ? NULL : malloc(CPU_JUMP_ENTRIES * sizeof *t->jumps);
-    if (!t->jumps || !map_return_stack(t)) {
-        if (t->stack_map)
-            munmap(t->stack_map, GUEST_PAGE_SIZE + HOST_RETURN_STACK_BYTES + RETURN_STACK_TOP);
-        free(t->jumps);
-        free(t);
+    if (t->jumps && map_return_stack(t))
+        return t;
+    release_thread(t);
+    return NULL;
+}
+
+/* One that an ended thread left behind, or NULL.  No lock: a child of fork must find nothing half done. */
+static struct engine_thread *spare_thread(struct engine *e)
+{
+    struct engine_thread *t = NULL;
+    for (unsigned i = 0; i < SPARE_THREADS && !t; i++)
+        if (atomic_load_explicit(&e->spare[i], memory_order_relaxed))
+            t = atomic_exchange(&e->spare[i], NULL);
+    if (!t)
+        return NULL;
+    struct jump_entry *jumps = t->jumps;
+    uint8_t *stack_map = t->stack_map;
+    memset(t, 0, sizeof *t);
+    t->engine = e;
+    t->jumps = jumps;
+    t->stack_map = stack_map;
+    t->cpu.return_base = t->cpu.return_sp = stack_map + GUEST_PAGE_SIZE + HOST_RETURN_STACK_BYTES;
+    return t;
+}
+
+enum btv_status engine_thread_new(struct engine *e, struct engine_thread **out)
+{
+    struct engine_thread *t = spare_thread(e);
+    if (!t)
+        t = fresh_thread(e);
+    if (!t)
         return BTV_NOMEM;
-    }
     cache_clear_jumps(e, t->jumps);
     t->cpu.jumps = t->jumps;
     t->cpu.ll_addr = 1;
@@ -153,13 +190,6 @@ static void add_stats(struct stats *to, const struct stats *from)
     }
 }
 
-static void release_thread(struct engine_thread *t)
-{
-    munmap(t->stack_map, GUEST_PAGE_SIZE + HOST_RETURN_STACK_BYTES + RETURN_STACK_TOP);
-    free(t->jumps);
-    free(t);
-}
-
 void engine_thread_free(struct engine_thread *t)
 {
     struct engine *e = t->engine;
@@ -173,6 +203,11 @@ void engine_thread_free(struct engine_thread *t)
     add_stats(&e->stats, &t->stats);
     pthread_mutex_unlock(&e->lock);
     arena_free(&t->scratch);
+    for (unsigned i = 0; i < SPARE_THREADS; i++) {
+        struct engine_thread *none = NULL;
+        if (atomic_compare_exchange_strong(&e->spare[i], &none, t))
+            return;
+    }
     release_thread(t);
 }
 

@@ -44,7 +44,7 @@ BTV_NODISCARD enum btv_status engine_new(const struct engine_config *cfg, const 
                                          struct btv_error *err);
 void engine_free(struct engine *e);
 
-/* One per guest thread, created and run by the host thread that will own it. */
+/* One per guest thread, run by the host thread that owns it. */
 BTV_NODISCARD enum btv_status engine_thread_new(struct engine *e, struct engine_thread **out);
 /* Not from inside engine_run. */
 void engine_thread_free(struct engine_thread *t);

@@ -78,6 +78,7 @@ enum {
     PENDING_LEAVE = 4,       /* nothing else is wanted */
 };
 
+#define SPARE_THREADS 4
 #define COLD_BUCKETS 65536 /* of one byte: tuning.hot is at most 255 */
 #define CHAOS_CHUNK 4096 /* of arenas under --chaos=alloc: many allocations */
 
@@ -119,6 +120,7 @@ struct engine {
     pthread_mutex_t check_lock; /* --check=exec: one thread at a time runs guest code; nothing else is locked inside */
     struct shadow *shadow;      /* check.c, under check_lock: large, so made once */
     struct engine_thread *threads;
+    _Atomic(struct engine_thread *) spare[SPARE_THREADS]; /* of ended threads, with their stacks and tables; their arenas are empty */
     _Atomic uint64_t pause_until_ms; /* translating failed for want of memory: no new attempt before, on CLOCK_MONOTONIC */
     bool chaotic;  /* the dispatcher calls chaos_visit */
     _Atomic uint64_t births; /* of threads */

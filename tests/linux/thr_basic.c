@@ -1,6 +1,6 @@
 /*
  * Guest test: 100 threads with thread-local storage under signals; robust mutexes; thread identities; clear_child_tid;
- * condition variables, barriers and priority inheritance; cancellation; per-thread masks and alternate stacks.
+ * condition variables, barriers and priority inheritance; cancellation; what clone stores and when; per-thread masks and alternate stacks.
  */
 #include "../check.h"
 
@@ -10,6 +10,7 @@
 #include <semaphore.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -250,9 +251,52 @@ static void test_condition(void)
     pthread_mutex_unlock(&mutex);
 }
 
+/* What a new thread and its creator see of it; it has no thread-local storage of its own. */
+struct birth {
+    pid_t parent_tid, child_tid;                   /* written by clone */
+    pid_t saw_parent_tid, saw_child_tid, saw_self; /* by the thread */
+    char cwd[16];
+    _Atomic int go;
+};
+
+static int newborn(void *arg)
+{
+    struct birth *b = arg;
+    b->saw_parent_tid = __atomic_load_n(&b->parent_tid, __ATOMIC_RELAXED);
+    b->saw_child_tid = __atomic_load_n(&b->child_tid, __ATOMIC_RELAXED);
+    b->saw_self = (pid_t)syscall(SYS_gettid);
+    while (!b->go)
+        syscall(SYS_sched_yield);
+    syscall(SYS_getcwd, b->cwd, sizeof b->cwd);
+    syscall(SYS_exit, 0);
+    return 0;
+}
+
+static void test_births(void)
+{
+    static char stack[16384] __attribute__((aligned(16)));
+    const int plain = CLONE_VM | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM | CLONE_PARENT_SETTID | CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID;
+    for (int n = 0; n < 300; n++) {
+        static struct birth b;
+        bool apart = n % 4 == 3;
+        b = (struct birth){.child_tid = -1};
+        CHECK(chdir("/proc") == 0, "chdir: %d", errno);
+        pid_t tid = clone(newborn, stack + sizeof stack, plain | CLONE_FILES | (apart ? 0 : CLONE_FS), &b, &b.parent_tid, NULL, &b.child_tid);
+        CHECK(tid > 0 && tid == b.parent_tid, "clone %d, stored %d", tid, b.parent_tid);
+        CHECK(syscall(SYS_tgkill, getpid(), tid, 0) == 0, "no thread %d: %d", tid, errno);
+        CHECK(chdir("/dev") == 0, "chdir: %d", errno);
+        b.go = 1;
+        while (__atomic_load_n(&b.child_tid, __ATOMIC_ACQUIRE))
+            sched_yield();
+        CHECK(b.saw_self == tid && b.saw_parent_tid == tid && b.saw_child_tid == tid, "%d saw %d, %d, %d", tid, b.saw_self, b.saw_parent_tid, b.saw_child_tid);
+        CHECK(!strcmp(b.cwd, apart ? "/proc" : "/dev"), "%d: its directory is %s", n, b.cwd);
+    }
+}
+
 int main(void)
 {
     test_identity();
+    test_births();
     test_many();
     test_churn();
     test_robust(PTHREAD_PRIO_NONE);
