@@ -12,6 +12,7 @@
 
 #include "cli/tool.h"
 #include "host/host.h"
+#include "ir/rounds.h"
 #include "opt/opt.h"
 #include "run/dump.h"
 
@@ -73,6 +74,7 @@ static enum btv_status lift(struct dump *d, uint64_t pc, struct guest_lift *g, s
     enum btv_status st = d->guest->lift(g, f);
     if (st != BTV_OK || !arena_ok(&d->arena))
         return err_set(err, BTV_NOMEM, "out of memory while lifting 0x%llx", (unsigned long long)pc);
+    ir_rounds_mark(f);
     *out = f;
     return ir_verify(f, err);
 }

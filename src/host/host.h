@@ -56,13 +56,17 @@ struct host_reloc {
     uint16_t kind, index;
 };
 
-/* Where each guest instruction starts in the code; ordered by offset. */
+/*
+ * Where each guest instruction starts in the code; ordered by offset.  Two in a row with one pc: what stands between them works ahead
+ * for the guest.  A fault there is nobody's; the code goes on at the second.
+ */
 struct host_mark {
     uint32_t offset;
     uint32_t pc_delta; /* guest pc = entry pc + (int32_t)pc_delta */
 };
 
 #define HOST_MAX_LINKS 24
+#define HOST_EXTRA_MARKS 2 /* besides one for each guest instruction */
 
 struct host_code {
     uint8_t *bytes; /* in the arena given to emit */
@@ -84,6 +88,7 @@ struct host_config {
     uint8_t npin_int, npin_fp;
     uint8_t pin_int[16], pin_fp[16]; /* slot numbers, in the order of the host's own register list */
     int8_t reg_of_slot[CPU_SLOTS];   /* index into the pins (fp ones from 16 on), -1: in memory */
+    bool no_ahead;                   /* check and code that may change: no work ahead for the guest (host_mark) */
     bool no_self_loop;               /* chaos, check and code that may change: leave through the dispatcher at every block end */
     bool no_calls;                   /* check: what a helper does is left to the interpreter, which comes to the same result once only */
     bool alone;                      /* no other processor looks at this memory: atomics need no lock, fences no code */

@@ -77,6 +77,7 @@ struct cpu {
     void *return_sp;       /* top of the shadow return stack */
     void *return_base;     /* where return_sp starts; the sentinel lies there */
     uint64_t spill[24];    /* temporaries of one block */
+    uint32_t ahead;        /* rounds of the loop in hand until its vector code is tried */
     const struct cpu_helper *helpers; /* of the guest */
     uint64_t call_arg[3];  /* of the helper that emitted code calls, and its result */
     uint64_t call_result;

@@ -323,6 +323,8 @@ static enum step eval_ins(struct eval *e, const struct ir_ins *i)
     case IR_OP_FENCE:
         atomic_thread_fence(memory_order_seq_cst);
         return STEP_NEXT;
+    case IR_OP_ROUNDS:
+        return STEP_NEXT;
     case IR_OP_MARK:
         e->mark = i->imm;
         return STEP_NEXT;

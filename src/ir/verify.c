@@ -615,6 +615,16 @@ static bool rule_rounding_change(struct check *c)
     return true;
 }
 
+/* ROUNDS stands for rounds of the whole function, so it comes first, and there are some only in guest code. */
+static bool rule_rounds(struct check *c)
+{
+    for (const struct ir_block *b = c->f->first; b; b = b->next)
+        for (const struct ir_ins *i = b->first; i; i = i->next)
+            if (i->op == IR_OP_ROUNDS && (b != c->f->first || i != b->first || !c->f->pc))
+                return bad(c, b, i, "only at the head of a function of guest code");
+    return true;
+}
+
 /* All RETs give a value of one type, or none does. */
 static bool rule_results(struct check *c)
 {
@@ -655,6 +665,7 @@ static const struct {
     {"dominance", rule_dominance},
     {"marks", rule_marks},
     {"rounding-change", rule_rounding_change},
+    {"rounds", rule_rounds},
 };
 
 enum btv_status ir_verify(const struct ir_func *f, struct btv_error *err)

@@ -252,6 +252,19 @@ uint64_t cache_guest_pc(const struct engine *e, const struct block *b, uint64_t 
     return pc;
 }
 
+uint64_t cache_retry(const struct engine *e, const struct block *b, uint64_t host_pc)
+{
+    uint64_t start = (uint64_t)(uintptr_t)block_code(e, b), off = host_pc - start, pc = 0;
+    bool inside = false;
+    for (struct block_marks m = block_marks(e, b); block_next_mark(&m);) {
+        if (m.offset > off)
+            return inside && m.pc == pc ? start + m.offset : 0;
+        inside = true;
+        pc = m.pc;
+    }
+    return 0;
+}
+
 /* -- links -------------------------------------------------------------------------------------------------------- */
 
 static uint32_t number_of(const struct engine *e, const struct block *b)
@@ -377,7 +390,7 @@ enum btv_status cache_publish(struct engine *e, const struct guest_lift *g, cons
     struct host_link *links = e->links + e->nlinks;
     uint8_t *at = e->code + ALIGN_UP(e->code_used, (uint64_t)16);
     struct block *b = &e->block[e->nblocks];
-    assert(c->len <= UINT16_MAX && g->insns <= GUEST_MAX_INSNS && c->nmarks <= GUEST_MAX_INSNS && c->nlinks <= HOST_MAX_LINKS);
+    assert(c->len <= UINT16_MAX && g->insns <= GUEST_MAX_INSNS && c->nmarks <= GUEST_MAX_INSNS + HOST_EXTRA_MARKS && c->nlinks <= HOST_MAX_LINKS);
     relocate(e, c, c->bytes, at, links);
     append(e, c->bytes, c->len);
     uint32_t packed = record_pack(e->packed + e->packed_used, g, c);

@@ -85,6 +85,12 @@ bool engine_host_fault(struct engine_thread *t, int sig, const siginfo_t *info, 
         struct block *b = cache_block_of(e, pc);
         if (!b || in_stubs(e, pc))
             return false;
+        uint64_t retry = cache_retry(e, b, pc);
+        if (retry) {
+            TRACE(fault, "signal %d at address 0x%llx: work ahead of the block 0x%llx given up", sig, (unsigned long long)addr, (unsigned long long)b->pc);
+            e->host->context_set_pc(uc, retry);
+            return true;
+        }
         e->host->save_context(&e->hcfg, &t->cpu, uc);
         t->cpu.trap = trap_of(sig, info);
         t->cpu.exit_value = cache_guest_pc(e, b, pc);

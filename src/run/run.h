@@ -198,6 +198,8 @@ void cache_drop_near(struct engine *e, uint32_t n);                       /* loc
 bool cache_flush(struct engine *e, struct engine_thread *self);
 struct block *cache_block_of(struct engine *e, uint64_t host_pc);         /* any thread, also in signal handlers */
 uint64_t cache_guest_pc(const struct engine *e, const struct block *b, uint64_t host_pc);
+/* Where code that works ahead (host_mark) goes on after a fault at host_pc; 0: the fault is the guest's. */
+uint64_t cache_retry(const struct engine *e, const struct block *b, uint64_t host_pc);
 void cache_clear_jumps(const struct engine *e, struct jump_entry *jumps);
 
 static inline uint8_t *block_code(const struct engine *e, const struct block *b)
@@ -206,7 +208,7 @@ static inline uint8_t *block_code(const struct engine *e, const struct block *b)
 }
 
 /* -- record.c: all but the first in signal handlers, too -- */
-#define RECORD_MAX (GUEST_MAX_RANGES * 2 * 10 + GUEST_MAX_BYTES + GUEST_MAX_INSNS * 2 * 10)
+#define RECORD_MAX (GUEST_MAX_RANGES * 2 * 10 + GUEST_MAX_BYTES + (GUEST_MAX_INSNS + HOST_EXTRA_MARKS) * 2 * 10)
 /* Writes at most RECORD_MAX bytes; how many. */
 uint32_t record_pack(uint8_t *out, const struct guest_lift *g, const struct host_code *c);
 struct block_ranges {

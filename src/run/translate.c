@@ -10,6 +10,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "ir/rounds.h"
 #include "run/run.h"
 
 const uint8_t *fetch_code(void *thread, uint64_t pc, size_t *avail)
@@ -52,6 +53,7 @@ static enum btv_status make(struct engine_thread *t, uint64_t pc, unsigned max_i
     enum btv_status st = run_guarded(lift, &(struct lifting){e->guest, g, f});
     if (st != BTV_OK || !arena_ok(&t->scratch))
         return BTV_NOMEM;
+    ir_rounds_mark(f);
 #ifndef NDEBUG
     struct btv_error err = {0};
     st = ir_verify(f, &err);
@@ -63,6 +65,7 @@ static enum btv_status make(struct engine_thread *t, uint64_t pc, unsigned max_i
     pthread_mutex_lock(&e->lock);
     struct host_config hcfg = e->hcfg;
     hcfg.no_self_loop |= cache_may_change(e, g->range, g->nranges);
+    hcfg.no_ahead = hcfg.no_self_loop;
     hcfg.no_calls = e->cfg.check_exec;
     pthread_mutex_unlock(&e->lock);
     st = e->host->emit(&t->scratch, &hcfg, f, code);

@@ -438,6 +438,22 @@ static void test_loops(void)
     arena_free(&a);
 }
 
+/* `rounds` does none ahead. */
+static void test_rounds(void)
+{
+    struct arena a;
+    static struct test_machine m;
+    struct ir_exit e = {0};
+    arena_init(&a, 0);
+    struct ir_func *f = parse(&a, "func @f() at 0x5000 {\n rounds\n mark 0x5000, 4\n v1 = get.i64 $5\n v2 = add.i64 v1, 1\n put.i64 $5, v2\n"
+                                  " mark 0x5004, 4\n v3 = ltu.i64 v2, 100\n exitif v3 -> 0x5000\n goto 0x5008\n}");
+    machine_init(&m);
+    if (f)
+        CHECK(test_eval(&m, f, NULL, 0, &e) == BTV_OK && e.pc == 0x5000 && m.cpu.slot[5] == 6, "one round: %llx, %llu", (unsigned long long)e.pc,
+              (unsigned long long)m.cpu.slot[5]);
+    arena_free(&a);
+}
+
 int main(void)
 {
     test_slots_init();
@@ -446,6 +462,7 @@ int main(void)
     test_leaving();
     test_bad_mode();
     test_loops();
+    test_rounds();
     for (unsigned op = 1; op < IR_OP_LIMIT; op++)
         CHECK(!ir_op_info[op].name || seen[op], "%s was never evaluated", ir_op_info[op].name);
     return check_done();

@@ -213,13 +213,13 @@ static inline ir_val gen_address(struct gen *g)
     return gen_below(g, 8) ? ir_const(g->f, IR_I64, TEST_MEM_AT + gen_below(g, TEST_MEM_BYTES)) : gen_value(g, IR_I64);
 }
 
-/* One random instruction that is neither a terminator nor FSETRM. */
+/* One random instruction that is neither a terminator nor FSETRM, nor bound to the head of a function. */
 static inline void gen_ins(struct gen *g)
 {
     enum ir_op op;
     do
         op = (enum ir_op)(1 + gen_below(g, IR_OP_LIMIT - 1));
-    while (!ir_op_info[op].name || op == IR_OP_PARAM || op == IR_OP_FSETRM || (ir_op_info[op].flags & IR_F_TERM));
+    while (!ir_op_info[op].name || op == IR_OP_PARAM || op == IR_OP_FSETRM || op == IR_OP_ROUNDS || (ir_op_info[op].flags & IR_F_TERM));
     const struct ir_op_info *info = &ir_op_info[op];
     enum ir_type t, s;
     do {
@@ -363,7 +363,7 @@ static inline struct ir_func *gen_func(struct arena *a, unsigned long long seed)
     struct ir_func *f = g.f = ir_func_new(a, &test_slots, "random");
     struct ir_block *block[5];
     unsigned nblocks = 1 + gen_below(&g, 5);
-    bool returns = gen_below(&g, 2);
+    bool returns = gen_below(&g, 2), rounds = gen_below(&g, 8) == 0;
     for (unsigned k = 0; k < nblocks; k++) {
         block[k] = ir_block_new(f);
         for (unsigned n = gen_below(&g, 4); n; n--)
@@ -375,6 +375,8 @@ static inline struct ir_func *gen_func(struct arena *a, unsigned long long seed)
         g.nvals = shared;
         for (uint32_t n = 0; n < block[k]->nparams; n++)
             gen_add(&g, block[k]->params[n]->dst);
+        if (k == 0 && rounds)
+            ir_emit(f, IR_OP_ROUNDS, IR_VOID, 0, 0, 0, 0, 0);
         ir_emit(f, IR_OP_MARK, IR_VOID, 0, 0, 0, 0x10000 + 4 * k, 4);
         for (unsigned n = 1 + gen_below(&g, 24); n; n--)
             gen_ins(&g);
@@ -382,7 +384,7 @@ static inline struct ir_func *gen_func(struct arena *a, unsigned long long seed)
         if (k == 0)
             shared = g.nvals;
     }
-    f->pc = gen_below(&g, 2) ? 0x10000 : 0;
+    f->pc = rounds || gen_below(&g, 2) ? 0x10000 : 0;
     f->at = f->last;
     return f;
 }

@@ -7,7 +7,7 @@
 
 static const char *const rules[] = {"blocks",    "instructions", "terminator",     "parameters", "edges",         "definitions",  "operands",
                                     "reserved-types", "edge-types",   "signatures",     "widths",     "constants",     "rounding",     "memory-order",
-                                    "control",   "unused-fields", "slots",         "results",    "dominance",     "marks",        "rounding-change"};
+                                    "control",   "unused-fields", "slots",         "results",    "dominance",     "marks",        "rounding-change", "rounds"};
 static bool broken[ARRAY_LEN(rules)];
 
 static void expect(const struct ir_func *f, const char *rule, const char *what)
@@ -87,6 +87,7 @@ static const struct {
     {"marks", "brif 1, b1, b3\nb1:\n mark 0x10, 4\n br b3\nb3:\n call 1\n ret"},
     {"rounding-change", "fsetrm i64 1\n v1 = fadd.f64 0x0, 0x0, dyn\n ret"},
     {"rounding-change", "fsetrm i64 1\n br b1\nb1:\n ret"},
+    {"rounds", "rounds\n ret"}, /* no guest code */
 };
 
 /* Sound, though it may look odd. */

@@ -1,6 +1,6 @@
 /*
  * The x86-64 emitter: shared between emit.c (driver, exits), plan.c (decisions), alloc.c (where values are), lower_int.c, lower_mem.c,
- * lower_fp.c and lower_call.c (what ops become).
+ * lower_fp.c, lower_call.c and lower_vec.c (what ops become).
  *
  * Register convention of emitted code:
  *   rbp                      struct cpu + EM_BIAS, so that slots 0..31 have 8-bit displacements
@@ -16,6 +16,7 @@
 #define BTV_HOST_X64_EM_H
 
 #include "host/host.h"
+#include "ir/rounds.h"
 #include "isa/x86_64/x64.h"
 
 #define EM_BIAS 128
@@ -114,6 +115,8 @@ struct em {
     struct ir_ins *sc;         /* planning: the SC that the next LL upwards may pair with */
     bool sc_still;             /* planning: no write to memory before it so far */
     uint32_t ll_value;         /* emitting: of the last LL that is one of a pair */
+    size_t again;              /* offset of what a jump to the function's own pc leads to */
+    bool rounds;               /* the loop has vector code in front of it */
     bool store_since;          /* a plain store since the last full barrier of this block (true at its start) */
     bool ended, overflow;
 };
@@ -204,8 +207,15 @@ void em_need_rm(struct em *e, uint64_t rm);
 void em_rip(struct em *e, enum x64_row row, int size, int reg, enum em_stub s);
 unsigned em_new_link(struct em *e, uint64_t pc);
 void em_call_stub(struct em *e, enum em_stub s);
+/* Leaves if that is requested; the guest is about to execute resume_pc. */
+void em_poll(struct em *e, uint64_t resume_pc);
+
+/* The next instructions touch guest memory for the function's first guest instruction; should one fault, go on where this is called
+ * the next time.  Slots are at home there. */
+void em_retry(struct em *e);
 
 /* -- lower_*.c -- */
+void em_lower_rounds(struct em *e);
 void em_lower_int(struct em *e, struct ir_ins *i);
 void em_lower_mem(struct em *e, struct ir_ins *i);
 void em_lower_fp(struct em *e, struct ir_ins *i);

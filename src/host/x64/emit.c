@@ -109,7 +109,7 @@ static bool loops(const struct em *e, uint64_t target)
     return target == e->f->pc && !e->cfg->no_self_loop;
 }
 
-static void poll(struct em *e, uint64_t resume_pc)
+void em_poll(struct em *e, uint64_t resume_pc)
 {
     test_pending(e);
     size_t f = x64_jcc(&e->b, X64_NE, 0);
@@ -125,18 +125,17 @@ static void lower_exitif(struct em *e, struct ir_ins *i)
         if (k & 1) {
             unsigned link = em_new_link(e, i->imm);
             if (backward(e, i->imm))
-                poll(e, i->imm);
+                em_poll(e, i->imm);
             through_link(e, X64_JMP_RM, link);
             em_cold(e, (struct cold){.kind = COLD_LINK, .index = (uint16_t)link});
         }
         return;
     }
     if (self)
-        poll(e, e->pc);
+        em_poll(e, e->pc);
     enum x64_cc cc = em_compare(e, i->arg[0]);
     if (self) {
-        x64_jcc(&e->b, cc, 0);
-        x64_patch(&e->b, e->b.len - 4, 0);
+        x64_patch(&e->b, x64_jcc(&e->b, cc, 0), e->again);
         return;
     }
     size_t f = x64_jcc(&e->b, cc, 0);
@@ -168,7 +167,7 @@ static void return_pad(struct em *e, uint64_t pc)
 static void lower_goto(struct em *e, struct ir_ins *i)
 {
     if (backward(e, i->imm))
-        poll(e, i->imm);
+        em_poll(e, i->imm);
     if (i->aux) {
         push_return(e, i->aux);
         unsigned link = em_new_link(e, i->imm);
@@ -176,8 +175,7 @@ static void lower_goto(struct em *e, struct ir_ins *i)
         em_cold(e, (struct cold){.kind = COLD_LINK, .index = (uint16_t)link});
         return_pad(e, i->aux);
     } else if (loops(e, i->imm)) {
-        x64_jmp(&e->b, 0);
-        x64_patch(&e->b, e->b.len - 4, 0);
+        x64_patch(&e->b, x64_jmp(&e->b, 0), e->again);
     } else {
         unsigned link = em_new_link(e, i->imm);
         through_link(e, X64_JMP_RM, link);
@@ -304,13 +302,25 @@ static void emit_cold(struct em *e)
 
 /* -- driver ----------------------------------------------------------------------------------------------------- */
 
-static void add_mark(struct em *e, uint64_t pc)
+static void put_mark(struct em *e, uint64_t pc)
 {
     if (e->out->nmarks == e->cap_mark) {
         e->overflow = true;
         return;
     }
     e->out->mark[e->out->nmarks++] = (struct host_mark){.offset = (uint32_t)e->b.len, .pc_delta = (uint32_t)(pc - e->f->pc)};
+}
+
+/* Two marks of one pc in a row mean something else (host_mark), and one will do. */
+static void add_mark(struct em *e, uint64_t pc)
+{
+    if (!e->out->nmarks || e->out->mark[e->out->nmarks - 1].pc_delta != (uint32_t)(pc - e->f->pc))
+        put_mark(e, pc);
+}
+
+void em_retry(struct em *e)
+{
+    put_mark(e, e->f->pc);
 }
 
 static void lower(struct em *e, struct ir_ins *i)
@@ -331,6 +341,7 @@ static void lower(struct em *e, struct ir_ins *i)
     case IR_OP_CAS:
     case IR_OP_RMW:
     case IR_OP_FENCE: em_lower_mem(e, i); break;
+    case IR_OP_ROUNDS: em_lower_rounds(e); break;
     case IR_OP_EXITIF: lower_exitif(e, i); break;
     case IR_OP_GOTO: lower_goto(e, i); break;
     case IR_OP_GOTOIND: lower_gotoind(e, i); break;
@@ -363,13 +374,15 @@ static bool init(struct em *e, struct arena *a, const struct host_config *cfg, s
     e->ended = e->overflow = false;
     e->store_since = true;
     e->sc = NULL;
+    e->again = 0;
+    e->rounds = false;
     e->known_rm = FP_DYN;
     e->arena = a;
     e->cfg = cfg;
     e->f = f;
     e->out = out;
     for (struct ir_ins *i = f->first->first; i; i = i->next)
-        marks += i->op == IR_OP_MARK;
+        marks += i->op == IR_OP_MARK ? 1 : i->op == IR_OP_ROUNDS ? 2 : 0;
     e->cap_mark = marks;
     e->b.cap = 16384;
     e->b.p = arena_push_raw(a, e->b.cap);
@@ -399,8 +412,8 @@ enum btv_status x64_emit(struct arena *a, const struct host_config *cfg, struct 
         if (i->op == IR_OP_MARK) {
             e->pc = i->imm;
             add_mark(e, i->imm);
-            if (i->flags & INS_BACK)
-                poll(e, i->imm);
+            if ((i->flags & INS_BACK) && !e->rounds)
+                em_poll(e, i->imm);
             if (i->flags & INS_BAIL) {
                 em_bail(e);
                 e->ended = true;

@@ -207,6 +207,7 @@ bool em_can_lower(const struct em *e, const struct ir_ins *i)
     case IR_OP_NANBOX:
     case IR_OP_NANUNBOX:
     case IR_OP_FENCE:
+    case IR_OP_ROUNDS:
     case IR_OP_MARK:
     case IR_OP_EXITIF:
     case IR_OP_GOTO:

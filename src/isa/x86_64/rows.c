@@ -27,6 +27,8 @@ enum {
     OP_vx = OPERAND(VVVV, XMM, 16),
     OP_xm = OPERAND(RM, XMM, 16),
     OP_xms = OPERAND(RM, XMM, SIZE),
+    OP_xm8 = OPERAND(RM, XMM, 1),
+    OP_xm16 = OPERAND(RM, XMM, 2),
     OP_xm32 = OPERAND(RM, XMM, 4),
     OP_xm64 = OPERAND(RM, XMM, 8),
     OP_xr = OPERAND(RM, XMM, 16) | X64_NOMEM,
