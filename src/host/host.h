@@ -66,6 +66,7 @@ struct host_mark {
 };
 
 #define HOST_MAX_LINKS 24
+#define HOST_AHEAD_ROUNDS 32 /* of a loop, in code made under host_config.one_vector */
 #define HOST_EXTRA_MARKS 2 /* besides one for each guest instruction */
 
 struct host_code {
@@ -88,7 +89,8 @@ struct host_config {
     uint8_t npin_int, npin_fp;
     uint8_t pin_int[16], pin_fp[16]; /* slot numbers, in the order of the host's own register list */
     int8_t reg_of_slot[CPU_SLOTS];   /* index into the pins (fp ones from 16 on), -1: in memory */
-    bool no_ahead;                   /* check and code that may change: no work ahead for the guest (host_mark) */
+    bool no_ahead;                   /* code that may change: no work ahead for the guest (host_mark) */
+    bool one_vector;                 /* check: not more ahead than HOST_AHEAD_ROUNDS */
     bool no_self_loop;               /* chaos, check and code that may change: leave through the dispatcher at every block end */
     bool no_calls;                   /* check: what a helper does is left to the interpreter, which comes to the same result once only */
     bool alone;                      /* no other processor looks at this memory: atomics need no lock, fences no code */

@@ -19,6 +19,7 @@
 
 #define MAX_STORES 512
 #define MAX_LOADS 512
+#define MAX_SNAPSHOTS 1024
 
 struct shadow_load {
     uint64_t addr, value; /* what memory held, without the block's own stores */
@@ -36,13 +37,14 @@ struct shadow {
     struct shadow_load load[MAX_LOADS];
     unsigned nstores, nloads, insn;
     bool overflow;
+    bool ahead;  /* the block does rounds of its loop ahead: it may have gone through more than one */
     bool others; /* there were other threads when the block started; the last may end before it is judged */
     struct cpu_snapshot {
         uint64_t slot[CPU_SLOTS];
         struct fp_env fp;
         uint64_t pc;
         unsigned nstores;
-    } snap[2 * GUEST_MAX_INSNS + 1];
+    } snap[MAX_SNAPSHOTS];
     struct cpu cpu;
 };
 
@@ -119,27 +121,49 @@ static bool reach(struct shadow *s, struct engine_thread *t, uint64_t pc, unsign
     return false;
 }
 
-/* Interprets along the block; the number of snapshots taken (at least 1: the start). */
-static unsigned interpret(struct shadow *s, struct engine_thread *t, const struct block *b, struct ir_exit *last)
+/*
+ * Interprets along the marks; *n is the number of the last snapshot.  True: it came to where it left or started again without
+ * anything special.
+ */
+static bool follow_marks(struct shadow *s, struct engine_thread *t, const struct block *b, unsigned *n, struct ir_exit *last)
 {
     struct engine *e = t->engine;
     struct guest_shadow sh = {.ctx = s, .load = shadow_load, .store = shadow_store};
     struct block_marks m = block_marks(e, b);
-    unsigned n = 0, done;
-    snapshot(s, 0, e->guest->slot_pc);
-    for (n = 0; n < 2 * GUEST_MAX_INSNS - 1 && block_next_mark(&m); n++) {
-        if (s->cpu.slot[e->guest->slot_pc] != m.pc && !reach(s, t, m.pc, &n))
+    const uint64_t *pc = &s->cpu.slot[e->guest->slot_pc];
+    uint64_t before = CPU_NO_PC;
+    for (unsigned done; block_next_mark(&m); before = m.pc) {
+        if (m.pc == before) { /* see host_mark */
+            s->ahead = true;
+            continue;
+        }
+        if (s->ahead && before != CPU_NO_PC && *pc == b->pc)
             break;
-        s->insn = n;
+        if (*n + MAX_SKIPPED + 2 >= MAX_SNAPSHOTS) {
+            s->overflow = true;
+            return false;
+        }
+        if (*pc != m.pc && !reach(s, t, m.pc, n))
+            break;
+        s->insn = *n;
         e->guest->step(&s->cpu, &t->fetch, &sh, 1, last, &done);
         if (last->kind == IR_EXIT_TRAP)
-            break;
-        snapshot(s, n + 1, e->guest->slot_pc);
-        if (last->kind != IR_EXIT_GOTO) {
-            n++;
-            break;
-        }
+            return false;
+        snapshot(s, ++*n, e->guest->slot_pc);
+        if (last->kind != IR_EXIT_GOTO)
+            return false;
     }
+    return true;
+}
+
+/* Interprets along the block, several times if it may have gone round; the number of snapshots taken (at least 1: the start). */
+static unsigned interpret(struct shadow *s, struct engine_thread *t, const struct block *b, struct ir_exit *last)
+{
+    unsigned n = 0, slot_pc = t->engine->guest->slot_pc, rounds = 0;
+    s->ahead = false;
+    snapshot(s, 0, slot_pc);
+    while (follow_marks(s, t, b, &n, last) && s->ahead && s->cpu.slot[slot_pc] == b->pc && rounds++ < HOST_AHEAD_ROUNDS)
+        continue;
     return n + 1;
 }
 
@@ -223,8 +247,15 @@ static bool judge(struct engine_thread *t, const struct block *b, const struct s
         k--;
     if (!k)
         return fail(t, b, "exit pc", s->snap[nsnaps - 1].pc, pc);
-    if (!compare(t, b, s, &s->snap[k - 1], kind == HOST_EXIT_BAIL && k < nsnaps ? s->snap[k].fp.flags : 0))
-        return false;
+    struct btv_error before = t->err;
+    while (!compare(t, b, s, &s->snap[k - 1], kind == HOST_EXIT_BAIL && k < nsnaps ? s->snap[k].fp.flags : 0)) {
+        do
+            k--;
+        while (k > 0 && s->snap[k - 1].pc != pc);
+        if (!s->ahead || !k)
+            return false;
+        t->err = before; /* the round before, then */
+    }
     if (kind == HOST_EXIT_TRAP && (last->kind != IR_EXIT_TRAP || last->trap.kind != t->cpu.trap.kind))
         return fail(t, b, "exception", last->kind == IR_EXIT_TRAP ? last->trap.kind : 0, t->cpu.trap.kind);
     return true;

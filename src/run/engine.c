@@ -50,6 +50,7 @@ enum btv_status engine_new(const struct engine_config *cfg, const struct guest_i
     host_config_init(&e->hcfg, e->host, guest->pin_int, guest->npin_int, guest->pin_fp, guest->npin_fp, (unsigned)cfg->regs);
     e->hcfg.features &= ~cfg->host_features;
     e->hcfg.alone = true;
+    e->hcfg.one_vector = cfg->check_exec;
     e->hcfg.no_self_loop = cfg->no_chain || cfg->check_exec;
     e->cfg.no_chain |= cfg->check_exec;
     pthread_mutex_init(&e->lock, NULL);

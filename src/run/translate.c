@@ -64,8 +64,8 @@ static enum btv_status make(struct engine_thread *t, uint64_t pc, unsigned max_i
         trace_lifted(t, f, g);
     pthread_mutex_lock(&e->lock);
     struct host_config hcfg = e->hcfg;
-    hcfg.no_self_loop |= cache_may_change(e, g->range, g->nranges);
-    hcfg.no_ahead = hcfg.no_self_loop;
+    hcfg.no_ahead = cache_may_change(e, g->range, g->nranges);
+    hcfg.no_self_loop |= hcfg.no_ahead;
     hcfg.no_calls = e->cfg.check_exec;
     pthread_mutex_unlock(&e->lock);
     st = e->host->emit(&t->scratch, &hcfg, f, code);

@@ -526,6 +526,15 @@ static void advance(struct vec *x, int bytes)
         x64_ri(&x->e->b, X64_SUB_RM_IMM32, 8, LEFT, bytes);
 }
 
+/* The next vector, from `top` on; or the end, if one is all there may be. */
+static void next(struct vec *x, size_t top)
+{
+    if (x->e->cfg->one_vector)
+        x->to_done[x->ndone++] = x64_jmp(&x->e->b, 0);
+    else
+        x64_jmp(&x->e->b, top);
+}
+
 enum { SPARE = 1 << (FIRST_TEMP + 1) | 1 << (FIRST_TEMP + 2) };
 
 /* BATCH bytes that no round leaves in; the number of forward jumps to what follows. */
@@ -573,7 +582,7 @@ static void read_loop(struct vec *x)
     const struct ir_rounds *r = x->r;
     size_t jump[ROUNDS_ACCESSES + 4], top = e->b.len, last = 0;
     unsigned n = 0;
-    if (!x->failed)
+    if (!x->failed && !e->cfg->one_vector)
         n = read_batch(x, jump);
     if (n && x->failed) { /* not enough registers for four at a time */
         e->b.len = top;
@@ -598,7 +607,7 @@ static void read_loop(struct vec *x)
     x64_rr(&e->b, X64_TEST_RM_R, 4, WORK, WORK);
     size_t found = x64_jcc(&e->b, X64_NE, 0);
     advance(x, VECTOR);
-    x64_jmp(&e->b, top);
+    next(x, top);
     if (r->ntrips) {
         x64_patch(&e->b, last, e->b.len);
         x64_rr(&e->b, X64_BTS_RM_R, 4, LEFT, WORK); /* bit LEFT of the mask */
@@ -639,7 +648,7 @@ static unsigned store_loop(struct vec *x, unsigned bytes, size_t *jump)
         x64_rm(&e->b, X64_VMOVDQU_YM_Y, 0, p.reg, place(x, r->store, u));
     }
     advance(x, (int)bytes);
-    x64_jmp(&e->b, top);
+    next(x, top);
     return n;
 }
 
@@ -765,7 +774,7 @@ static void emit_rounds(struct vec *x)
     if (!r->stores) {
         read_loop(x);
     } else {
-        if (!r->nconds)
+        if (!r->nconds && !e->cfg->one_vector)
             patch_all(e, jump, store_loop(x, BATCH, jump));
         unsigned n = store_loop(x, vector, jump);
         for (unsigned k = 0; k < n; k++)
