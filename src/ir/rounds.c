@@ -489,13 +489,22 @@ static bool exits(struct walk *w, uint32_t *used)
     return r->ntrips || !r->stores || r->nconds;
 }
 
-bool ir_rounds_find(const struct ir_func *f, struct ir_rounds *r)
+/* Most code is no loop: asked of every translation. */
+static bool leaves_to_itself(const struct ir_func *f)
+{
+    for (const struct ir_ins *i = f->first->last; i; i = i->prev)
+        if ((i->op == IR_OP_EXITIF || i->op == IR_OP_GOTO) && i->imm == f->pc)
+            return true;
+    return false;
+}
+
+static bool describe(const struct ir_func *f, struct ir_rounds *r)
 {
     struct walk w = {.f = f, .r = r};
     struct tree stored = {.w = &w};
     uint32_t used = 0;
     memset(r, 0, sizeof *r);
-    if (f->first != f->last || !f->pc || !collect(&w) || !slots(&w) || !(w.nloads + w.nstores))
+    if (!collect(&w) || !slots(&w) || !(w.nloads + w.nstores))
         return false;
     int64_t step = step_of(r, w.nloads ? &w.load[0].at : &w.store[0].at);
     if (shift_of(step) < 0 || step > ROUNDS_MAX_STEP)
@@ -517,6 +526,11 @@ bool ir_rounds_find(const struct ir_func *f, struct ir_rounds *r)
     }
     used |= stored.loads;
     return used == (1u << r->nloads) - 1;
+}
+
+bool ir_rounds_find(const struct ir_func *f, struct ir_rounds *r)
+{
+    return f->first == f->last && f->pc && leaves_to_itself(f) && describe(f, r);
 }
 
 void ir_rounds_mark(struct ir_func *f)
