@@ -19,6 +19,7 @@
 #include "guest/guest.h"
 #include "image/elf.h"
 #include "linux/loader.h"
+#include "run/replay.h"
 
 #define AT_FLAGS_PRESERVE_ARGV0 1
 #define MAX_OPTION_WORDS 64
@@ -155,6 +156,20 @@ static bool set_root(struct run *r, const char *dir)
     return true;
 }
 
+static int start_recording(struct run *r, const char *file)
+{
+    struct str head = STR_INIT;
+    int fd = open(file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_APPEND, 0666);
+    replay_print_head(&head);
+    bool ok = fd > STDERR_FILENO && !head.failed && file_write(fd, head.p, head.len);
+    str_free(&head);
+    r->opt.engine.record_fd = fd;
+    if (ok)
+        return -1;
+    cli_error(r->self, "--record-translations=%s: %m; name a file that can be written", file);
+    return CLI_USAGE;
+}
+
 /* Applies one option; -1: go on, otherwise the exit status. */
 static int apply(struct run *r, enum option_id id, char *value)
 {
@@ -246,6 +261,13 @@ static int apply(struct run *r, enum option_id id, char *value)
     case OPT_CHAOS:
         return cli_chaos(r->self, &r->opt.engine, value);
     case OPT_TUNE: return cli_tune(r->self, &r->opt.engine, value);
+    case OPT_RECORD: return start_recording(r, value);
+    case OPT_REPLAY:
+        r->opt.engine.replay_fd = open(value, O_RDONLY | O_CLOEXEC);
+        if (r->opt.engine.replay_fd > STDERR_FILENO)
+            return -1;
+        cli_error(r->self, "--replay-translations=%s: %m; name a file that --record-translations wrote", value);
+        return CLI_USAGE;
     case OPT_PERF:
         r->opt.engine.perf_map = true;
         return -1;

@@ -161,7 +161,7 @@ int64_t linux_program_check(const struct linux_program *prog)
     N(cache, engine.cache_bytes) N(interp, engine.interpret_only) N(check, engine.check_exec)                                  \
     N(jitlo, engine.jit_lo) N(jithi, engine.jit_hi)                                                                            \
     N(trace, trace.topics) N(tracelo, trace.lo) N(tracehi, trace.hi) N(tracefd, trace.fd)                                      \
-    N(avoid, engine.host_features) N(perf, engine.perf_map) N(timed, engine.timed)                                                                    \
+    N(avoid, engine.host_features) N(perf, engine.perf_map) N(recordfd, engine.record_fd) N(replayfd, engine.replay_fd) N(timed, engine.timed)                                                                    \
     N(as, limits.as.set) N(ascur, limits.as.cur) N(asmax, limits.as.max)                                                       \
     N(data, limits.data.set) N(datacur, limits.data.cur) N(datamax, limits.data.max)                                           \
     N(stack, limits.stack.set) N(stackcur, limits.stack.cur) N(stackmax, limits.stack.max)                                     \
@@ -371,6 +371,10 @@ static void keep_open(const struct linux_process *p, bool self, int fd_flags)
         fcntl(p->opt.trace.fd, F_SETFD, fd_flags);
     if (p->opt.strace)
         fcntl(p->opt.strace_fd, F_SETFD, fd_flags);
+    if (p->opt.engine.record_fd)
+        fcntl(p->opt.engine.record_fd, F_SETFD, fd_flags);
+    if (p->opt.engine.replay_fd)
+        fcntl(p->opt.engine.replay_fd, F_SETFD, fd_flags);
     if (self)
         fcntl(p->self_fd, F_SETFD, fd_flags);
 }

@@ -12,6 +12,7 @@
 
 #include "base/chaos.h"
 #include "linux/loader.h"
+#include "linux/procmaps.h"
 #include "linux/secfilter.h"
 #include "linux/sig.h"
 #include "linux/sys.h"
@@ -148,6 +149,12 @@ static enum btv_status process_new(const struct linux_options *opt, const struct
     if (opt->strace)
         p->opt.strace_fd = output_fd(opt->strace_fd);
     start_trace(&p->opt.trace);
+    if (opt->engine.record_fd)
+        p->opt.engine.record_fd = output_fd(opt->engine.record_fd);
+    if (opt->engine.replay_fd)
+        p->opt.engine.replay_fd = output_fd(opt->engine.replay_fd);
+    p->opt.engine.place = procmaps_place;
+    p->opt.engine.place_ctx = p;
     enum btv_status st = opt->cpu ? guest->select(opt->cpu, err) : BTV_OK;
     if (st == BTV_OK)
         st = linux_mm_init(p, err);

@@ -464,3 +464,28 @@ bool procmaps_name_at(const char *maps, uint64_t addr, char *name)
     }
     return false;
 }
+
+void procmaps_place(void *process, uint64_t pc, struct engine_place *at)
+{
+    const struct linux_process *p = process;
+    struct str maps = STR_INIT;
+    struct line l;
+    if (pc >= p->vdso_addr && pc - p->vdso_addr < p->abi->vdso_bytes) {
+        at->start = p->vdso_addr;
+        at->end = p->vdso_addr + p->abi->vdso_bytes;
+        at->offset = 0;
+        snprintf(at->name, at->name_bytes, "[vdso]");
+        return;
+    }
+    for (const char *text = proc_read_host("/proc/self/maps", &maps) ? str_get(&maps) : ""; *text; text = next_line(text)) {
+        if (!parse_line(text, &l) || pc < l.start || pc >= l.end)
+            continue;
+        at->start = l.start;
+        at->end = l.end;
+        at->offset = l.inode ? l.offset : l.start;
+        if (l.inode && strlen(l.name) < at->name_bytes)
+            memcpy(at->name, l.name, strlen(l.name) + 1);
+        break;
+    }
+    str_free(&maps);
+}

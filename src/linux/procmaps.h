@@ -36,4 +36,7 @@ bool procmaps_each(const struct proc_view *v, void (*fn)(void *ctx, const struct
 /* The name in the line of a host's maps file that holds addr; name has PATH_MAX bytes. */
 bool procmaps_name_at(const char *maps, uint64_t addr, char *name);
 
+/* engine_config.place: the file behind pc, as the host names it, or "[vdso]".  process: struct linux_process. */
+void procmaps_place(void *process, uint64_t pc, struct engine_place *at);
+
 #endif

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/chaos.h"
+#include "run/replay.h"
 #include "run/run.h"
 
 #define MIN_CACHE_BYTES (UINT64_C(64) << 10)
@@ -66,6 +67,8 @@ enum btv_status engine_new(const struct engine_config *cfg, const struct guest_i
         st = keep ? cache_init(e, err) : BTV_NOMEM;
     }
     arena_free(&tmp);
+    if (st == BTV_OK)
+        st = recording_load(e, err);
     if (st != BTV_OK) {
         engine_free(e);
         return err_set(err, st, "cannot start the engine: %s", btv_status_text(st));
@@ -96,6 +99,7 @@ void engine_free(struct engine *e)
             release_thread(e->spare[i]);
     cache_free(e);
     free(e->stubs.bytes);
+    replay_free(e->replay);
     free(e->shadow);
     if (e->perf_map)
         fclose(e->perf_map);
@@ -204,6 +208,7 @@ void engine_thread_free(struct engine_thread *t)
     add_stats(&e->stats, &t->stats);
     pthread_mutex_unlock(&e->lock);
     arena_free(&t->scratch);
+    recording_thread_free(t);
     for (unsigned i = 0; i < SPARE_THREADS; i++) {
         struct engine_thread *none = NULL;
         if (atomic_compare_exchange_strong(&e->spare[i], &none, t))

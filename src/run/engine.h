@@ -16,6 +16,14 @@
 struct engine;
 struct engine_thread;
 
+/* Where guest memory comes from, by a name that is the same in other processes. */
+struct engine_place {
+    uint64_t start, end; /* in: the address and the one behind it; out: what the answer holds for */
+    uint64_t offset;     /* of start in the file; start itself if there is none */
+    char *name;          /* of the file; "" if there is none */
+    size_t name_bytes;
+};
+
 /* Settings; zero means the default everywhere. */
 struct engine_config {
 #define CHAOS(member, key, min, max, draw_lo, draw_hi, meaning) uint64_t member;
@@ -31,6 +39,10 @@ struct engine_config {
     uint64_t jit_lo, jit_hi;  /* translate only blocks that start in [jit_lo, jit_hi), interpret the others; 0, 0: all */
     unsigned host_features;   /* mask of host CPU features to avoid */
     bool perf_map;            /* write /tmp/perf-PID.map */
+    int record_fd;            /* where translations are recorded (run/replay.h), appended to by forked processes, too; 0: nowhere */
+    int replay_fd;            /* a recording: translate this code and no other; 0: none.  Read by engine_new */
+    void (*place)(void *ctx, uint64_t pc, struct engine_place *at); /* for both; NULL: addresses count */
+    void *place_ctx;
 };
 
 enum engine_stop {

@@ -15,6 +15,8 @@ static inline uint64_t *pc_slot(struct engine_thread *t)
 bool run_is_hot(struct engine *e, uint64_t pc)
 {
     uint64_t threshold = e->tune.hot;
+    if (BTV_UNLIKELY(e->replay)) /* may_translate decides */
+        return true;
     if (BTV_UNLIKELY(e->cfg.mix))
         threshold = chaos_threshold(e, pc);
     uint8_t *visits = run_visits(e, pc);
@@ -25,9 +27,12 @@ bool run_is_hot(struct engine *e, uint64_t pc)
 }
 
 /* Is the block that starts at pc among those to be translated? */
-static bool may_translate(const struct engine_config *c, uint64_t pc)
+static bool may_translate(struct engine_thread *t, uint64_t pc)
 {
-    return BTV_LIKELY(!c->jit_hi) || (pc >= c->jit_lo && pc < c->jit_hi);
+    const struct engine_config *c = &t->engine->cfg;
+    if (BTV_UNLIKELY(c->jit_hi) && (pc < c->jit_lo || pc >= c->jit_hi))
+        return false;
+    return BTV_LIKELY(!t->engine->replay) || recording_wants(t, TIER_BASELINE, pc);
 }
 
 /* One instruction at a time, each announced.  Stops where the interpreter would, or a little later: after short branches. */
@@ -215,7 +220,7 @@ static bool step(struct engine_thread *t, enum engine_stop *stop)
             return go_on;
         }
         atomic_store_explicit(&t->in_code, false, memory_order_release);
-        if (may_translate(&e->cfg, pc) && translate(t, pc))
+        if (may_translate(t, pc) && translate(t, pc))
             return true;
     }
     return run_interpret(t, e->tune.interp_insns, stop);

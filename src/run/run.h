@@ -9,6 +9,7 @@
  *   fault.c      host faults -> guest exceptions
  *   check.c      --check=exec
  *   chaos.c      --chaos
+ *   recording.c  --record-translations, --replay-translations; replay.c is the format
  *
  * Code memory is shared memory mapped readable and executable, never writable; code is only ever appended, through a second view
  * of it elsewhere in the address space, readable and writable, never executable.  A child of fork appends to memory of its own from
@@ -153,6 +154,7 @@ struct engine {
     struct stats stats;       /* of threads that ended, and what happens under the lock */
     struct jump_entry all_miss[CPU_JUMP_ENTRIES]; /* what cpu.jumps points at while an interrupt is wanted */
     FILE *perf_map;
+    struct replay *replay;    /* NULL: translate what is hot */
 };
 
 struct engine_thread {
@@ -165,6 +167,7 @@ struct engine_thread {
     struct stats stats;
     struct btv_error err;
     uint64_t random;          /* chaos.c */
+    struct places *places;    /* recording.c */
 
     /* fetch window */
     uint64_t win_start, win_end, win_gen;
@@ -273,6 +276,14 @@ unsigned chaos_threshold(const struct engine *e, uint64_t pc);
 bool chaos_interprets(struct engine_thread *t);
 /* The option that repeats what is switched on. */
 void chaos_describe(const struct engine *e, struct str *s);
+
+/* -- recording.c -- */
+BTV_NODISCARD enum btv_status recording_load(struct engine *e, struct btv_error *err);
+void recording_thread_free(struct engine_thread *t);
+/* engine.replay is set: how many instructions were translated together at pc; 0: none, it is to be interpreted. */
+unsigned recording_wants(struct engine_thread *t, enum run_tier tier, uint64_t pc);
+/* record_fd is set: pc was translated. */
+void recording_note(struct engine_thread *t, enum run_tier tier, uint64_t pc, unsigned insns);
 
 /* -- fault.c -- */
 /* Calls read, which may touch guest memory and the thread's scratch arena but take no lock; BTV_HOST if that memory is not there. */

@@ -114,7 +114,11 @@ static uint64_t now_ns(void)
 static struct block *translate_untimed(struct engine_thread *t, uint64_t pc)
 {
     struct engine *e = t->engine;
-    unsigned max = e->tune.max_insns;
+    unsigned max = e->tune.max_insns, recorded = 0;
+    if (BTV_UNLIKELY(e->replay)) {
+        recorded = recording_wants(t, TIER_BASELINE, pc);
+        max = recorded < max ? recorded : max;
+    }
     uint64_t pause = atomic_load_explicit(&e->pause_until_ms, memory_order_relaxed);
     if (BTV_UNLIKELY(pause)) {
         if (now_ms() < pause)
@@ -141,6 +145,12 @@ static struct block *translate_untimed(struct engine_thread *t, uint64_t pc)
         if (same)
             b = publish(t, &g, &code);
         pthread_mutex_unlock(&e->lock);
+        if (same && b && BTV_UNLIKELY(recorded)) {
+            t->stats.replayed++;
+            t->stats.replayed_shorter += g.insns < recorded;
+        }
+        if (same && b && BTV_UNLIKELY(e->cfg.record_fd))
+            recording_note(t, TIER_BASELINE, pc, g.insns);
         if (same)
             return b;
     }
