@@ -21,7 +21,7 @@
 
 /* Why emitted code came back. */
 enum host_exit {
-    HOST_EXIT_LINK,      /* cpu->exit_link: an unlinked direct exit */
+    HOST_EXIT_LINK,      /* cpu->exit_value: host address behind the exit of a link that is not made, or not to be followed */
     HOST_EXIT_INDIRECT,  /* cpu->exit_value: guest pc not in the jump table; cpu->exit_link: the jump's cache, or NULL */
     HOST_EXIT_SYSCALL,   /* cpu->exit_value: guest pc after the call */
     HOST_EXIT_ISYNC,     /* cpu->exit_value: guest pc to continue at */
@@ -33,17 +33,19 @@ enum host_exit {
 
 /*
  * One direct exit of one block, or the inline cache of one indirect jump.  Lives in writable memory within 2 GiB of the
- * code.  `target` is read by emitted code; the engine swaps it between `stub` (unlinked) and the entry of the block for `pc`.
+ * code.  `target` is read by emitted code; the engine swaps it between the exit (unlinked) and the entry of the block for `pc`.
  * An inline cache starts with pc = CPU_NO_PC; the engine fills it once (target before pc) and never changes its pc again,
  * so that the two words cannot be seen out of step.  Emitted code reads nothing else; the rest is the engine's (run/run.h).
  */
 struct host_link {
     void *_Atomic target;
     _Atomic uint64_t pc;
-    uint32_t stub; /* offset in code memory */
     uint32_t from; /* the block it belongs to */
-    uint32_t next, prev; /* list of the links into one block */
+    uint32_t next; /* list of the links into one block */
 };
+
+/* The code ends with the exits of its links while they are not made, one of this size for each, in order of their numbers. */
+#define HOST_LINK_EXIT_BYTES 5
 
 enum host_reloc_kind {
     HOST_RELOC_LINK,  /* 32-bit pc-relative field: &link[index].target */
@@ -80,7 +82,6 @@ struct host_code {
     bool alone;        /* the code counts on host_config.alone */
     unsigned nlinks;
     uint64_t link_pc[HOST_MAX_LINKS];
-    uint32_t link_stub[HOST_MAX_LINKS]; /* offset of the unlinked exit of each link */
 };
 
 /* Fixed while an engine lives: which slot sits in which register, and what may be used. */
@@ -136,6 +137,12 @@ struct host_isa {
 };
 
 extern const struct host_isa host_x64;
+
+/* Offset of the exit of link i. */
+static inline uint32_t host_link_exit(const struct host_code *c, unsigned i)
+{
+    return c->len - (c->nlinks - i) * HOST_LINK_EXIT_BYTES;
+}
 
 /* Fills cfg's pins from the guest's lists; max_pins 0: as many as the host has. */
 void host_config_init(struct host_config *cfg, const struct host_isa *h, const uint8_t *pin_int, unsigned nint, const uint8_t *pin_fp, unsigned nfp,

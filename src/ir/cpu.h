@@ -53,6 +53,9 @@ struct cpu_helper {
 };
 
 struct cpu {
+    /* leave translated code at the next edge: set from signal handlers and other threads; first, because it is looked at everywhere */
+    _Atomic uint32_t pending;
+
     uint64_t slot[CPU_SLOTS];
 
     /* floating-point environment */
@@ -63,9 +66,6 @@ struct cpu {
     uint64_t ll_addr;      /* 1 when there is none */
     uint64_t ll_value;
     uint32_t ll_bytes;
-
-    /* leave translated code at the next edge: set from signal handlers and other threads */
-    _Atomic uint32_t pending;
 
     struct cpu_trap trap;  /* filled when a step, an evaluation or translated code ends in a trap */
 

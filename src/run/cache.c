@@ -272,18 +272,27 @@ static uint32_t number_of(const struct engine *e, const struct block *b)
     return (uint32_t)(b - e->block);
 }
 
+static uint8_t *link_exit(const struct engine *e, const struct host_link *l)
+{
+    const struct block *b = &e->block[l->from];
+    return block_code(e, b) + b->code_len - (b->link + b->nlinks - (uint32_t)(l - e->links)) * HOST_LINK_EXIT_BYTES;
+}
+
+struct host_link *cache_link_left(struct engine *e, uint64_t host_pc)
+{
+    const struct block *b = cache_block_of(e, host_pc - 1);
+    uint64_t left = (uint64_t)(uintptr_t)block_code(e, b) + b->code_len - host_pc;
+    return &e->links[b->link + b->nlinks - 1 - left / HOST_LINK_EXIT_BYTES];
+}
+
 /* False: it leads elsewhere already, or one of the two blocks is dead. */
 static bool join(struct engine *e, struct host_link *l, struct block *to)
 {
     const struct block *from = &e->block[l->from];
-    uint32_t n = (uint32_t)(l - e->links);
-    if (l->prev != LINK_NONE || to->dead || to->unsure || from->dead)
+    if (l->next != LINK_OUT || to->dead || to->unsure || from->dead)
         return false;
-    l->prev = LINK_FIRST | number_of(e, to);
     l->next = to->incoming;
-    if (l->next != LINK_NONE)
-        e->links[l->next].prev = n;
-    to->incoming = n;
+    to->incoming = (uint32_t)(l - e->links);
     atomic_store_explicit(&l->target, block_code(e, to), memory_order_release);
     e->stats.links_made++;
     TRACE_AT(block, from->pc, "0x%llx linked to 0x%llx", (unsigned long long)from->pc, (unsigned long long)to->pc);
@@ -301,18 +310,45 @@ void cache_fill(struct engine *e, struct host_link *l, struct block *to)
         atomic_store_explicit(&l->pc, to->pc, memory_order_release);
 }
 
-static void unlink_one(struct engine *e, struct host_link *l)
+/* All jumps to the block lead to their exits again. */
+static void unlink_all(struct engine *e, struct block *b)
 {
-    if (l->prev == LINK_NONE)
-        return;
-    if (l->prev & LINK_FIRST)
-        e->block[l->prev & ~LINK_FIRST].incoming = l->next;
-    else
-        e->links[l->prev].next = l->next;
-    if (l->next != LINK_NONE)
-        e->links[l->next].prev = l->prev;
-    l->prev = LINK_NONE;
-    atomic_store_explicit(&l->target, e->code + l->stub, memory_order_release);
+    for (uint32_t n = b->incoming, next; n != LINK_NONE; n = next) {
+        struct host_link *l = &e->links[n];
+        next = l->next;
+        l->next = LINK_OUT;
+        atomic_store_explicit(&l->target, link_exit(e, l), memory_order_release);
+    }
+    b->incoming = LINK_NONE;
+}
+
+/* Is all of this code in pages that nobody can write to through any mapping of this process, and that have the flag? */
+static bool unwritable(const struct engine *e, const struct guest_range *r, unsigned n, uint32_t flag)
+{
+    for (unsigned i = 0; i < n; i++)
+        for (uint64_t page = r[i].start >> GUEST_PAGE_BITS; page <= (r[i].end - 1) >> GUEST_PAGE_BITS; page++) {
+            struct mem_region m;
+            if (!mem_get(e->mem, page << GUEST_PAGE_BITS, &m) || m.prot & MEM_W || m.flags & MEM_SHARED || (m.flags & flag) != flag)
+                return false;
+        }
+    return true;
+}
+
+static bool fixed(const struct engine *e, const struct block *b)
+{
+    struct block_ranges r;
+    block_ranges(e, b, &r);
+    return unwritable(e, r.range, r.n, 0);
+}
+
+/*
+ * Need the guest bytes of a block be kept, to tell whether they changed?  Code of files seldom changes, and whatever could change it is
+ * seen by engine_invalidate, which then drops the block.  Programs that write code change the protection of the pages around it, too, and
+ * should not lose all of it.
+ */
+static enum record_bytes what_to_keep(const struct engine *e, const struct guest_lift *g)
+{
+    return !e->cfg.check_exec && unwritable(e, g->range, g->nranges, MEM_FILE) ? RECORD_NO_BYTES : RECORD_BYTES;
 }
 
 /* -- publishing ----------------------------------------------------------------------------------------------------- */
@@ -360,8 +396,9 @@ static void note_published(struct engine *e, const struct block *b, const struct
     s->side_bytes += sizeof *b + links + packed + pages;
     s->side_block += sizeof *b;
     s->side_links += links;
-    s->side_copy += copy;
-    s->side_marks += packed - copy;
+    uint64_t kept = b->copied ? copy : 0;
+    s->side_copy += kept;
+    s->side_marks += packed - kept;
     s->side_pages += pages;
     TRACE_AT(block, b->pc, "0x%llx translated: %u instructions, %u bytes at %p", (unsigned long long)b->pc, b->insns, b->code_len, (void *)block_code(e, b));
     if (e->perf_map) {
@@ -393,13 +430,14 @@ enum btv_status cache_publish(struct engine *e, const struct guest_lift *g, cons
     assert(c->len <= UINT16_MAX && g->insns <= GUEST_MAX_INSNS && c->nmarks <= GUEST_MAX_INSNS + HOST_EXTRA_MARKS && c->nlinks <= HOST_MAX_LINKS);
     relocate(e, c, c->bytes, at, links);
     append(e, c->bytes, c->len);
-    uint32_t packed = record_pack(e->packed + e->packed_used, g, c);
+    enum record_bytes keep = what_to_keep(e, g);
+    uint32_t packed = record_pack(e->packed + e->packed_used, g, c, keep);
     *b = (struct block){.pc = g->pc, .code = (uint32_t)(at - e->code), .packed = e->packed_used, .link = e->nlinks, .incoming = LINK_NONE,
                         .code_len = (uint16_t)c->len, .insns = (uint8_t)g->insns, .nranges = (uint8_t)g->nranges, .nlinks = (uint8_t)c->nlinks,
-                        .nmarks = (uint8_t)c->nmarks, .alone = c->alone, .unsure = cache_may_change(e, g->range, g->nranges)};
+                        .nmarks = (uint8_t)c->nmarks, .alone = c->alone, .copied = keep == RECORD_BYTES, .unsure = cache_may_change(e, g->range, g->nranges)};
     for (unsigned i = 0; i < c->nlinks; i++) {
-        uint32_t stub = b->code + c->link_stub[i];
-        links[i] = (struct host_link){.target = e->code + stub, .pc = c->link_pc[i], .stub = stub, .from = e->nblocks, .prev = LINK_NONE};
+        links[i] = (struct host_link){.pc = c->link_pc[i], .from = e->nblocks, .next = LINK_OUT};
+        links[i].target = link_exit(e, &links[i]);
     }
     e->packed_used += packed;
     unsigned refs = add_page_refs(e, g, b);
@@ -418,10 +456,7 @@ void cache_kill(struct engine *e, struct block *b)
     if (b->dead)
         return;
     b->dead = true;
-    while (b->incoming != LINK_NONE)
-        unlink_one(e, &e->links[b->incoming]);
-    for (unsigned i = 0; i < b->nlinks; i++)
-        unlink_one(e, &e->links[b->link + i]);
+    unlink_all(e, b);
     for (struct engine_thread *t = e->threads; t; t = t->next) {
         struct jump_entry *j = &t->jumps[b->pc >> 1 & (CPU_JUMP_ENTRIES - 1)];
         if (j->pc == b->pc)
@@ -451,6 +486,8 @@ bool cache_stale(struct engine *e, const struct block *b)
     struct block_ranges r;
     block_ranges(e, b, &r);
     const uint8_t *copy = r.copy;
+    if (!copy)
+        return true;
     for (unsigned i = 0; i < r.n; i++) {
         uint64_t len = r.range[i].end - r.range[i].start;
         if (!mem_check(e->mem, r.range[i].start, len, MEM_X))
@@ -472,7 +509,16 @@ static bool overlaps(const struct engine *e, const struct block *b, uint64_t sta
     return false;
 }
 
-enum drop { DROP_STALE, DROP_ALL };
+enum drop {
+    DROP_STALE,   /* memory was mapped, unmapped, protected otherwise, or written to by somebody else */
+    DROP_WRITTEN, /* the guest may have written to it */
+    DROP_ALL,
+};
+
+static bool must_drop(struct engine *e, const struct block *b, enum drop which)
+{
+    return which == DROP_ALL || (cache_stale(e, b) && !(which == DROP_WRITTEN && !b->copied && fixed(e, b)));
+}
 
 static void drop_in(struct engine *e, uint32_t *head, uint64_t start, uint64_t end, enum drop which)
 {
@@ -480,7 +526,7 @@ static void drop_in(struct engine *e, uint32_t *head, uint64_t start, uint64_t e
         struct page_ref *r = &e->ref[*head];
         struct block *b = &e->block[r->block];
         bool gone = b->dead;
-        if (!gone && overlaps(e, b, start, end) && (which == DROP_ALL || cache_stale(e, b))) {
+        if (!gone && overlaps(e, b, start, end) && must_drop(e, b, which)) {
             cache_kill(e, b);
             gone = true;
         }
@@ -536,10 +582,31 @@ static void make_sure(struct engine *e)
     }
 }
 
+static void drop_range(struct engine *e, uint64_t start, uint64_t end, enum drop which)
+{
+    if (start >= end)
+        return;
+    pthread_mutex_lock(&e->lock);
+    e->generation++;
+    uint64_t first = start >> GUEST_PAGE_BITS, last = (end - 1) >> GUEST_PAGE_BITS;
+    if (last - first >= PAGE_BUCKETS)
+        for (unsigned i = 0; i < PAGE_BUCKETS; i++)
+            drop_in(e, &e->pages[i], start, end, which);
+    else
+        for (uint64_t p = first; p <= last; p++)
+            drop_in(e, &e->pages[p % PAGE_BUCKETS], start, end, which);
+    pthread_mutex_unlock(&e->lock);
+}
+
+void engine_invalidate(struct engine *e, uint64_t start, uint64_t end)
+{
+    drop_range(e, start, end, DROP_STALE);
+}
+
 void engine_announce(struct engine *e, uint64_t start, uint64_t end)
 {
     struct mem_region m;
-    engine_invalidate(e, start, end);
+    drop_range(e, start, end, DROP_WRITTEN);
     if (start >= end || !mem_get(e->mem, start, &m))
         return;
     pthread_mutex_lock(&e->lock);
@@ -555,36 +622,6 @@ void engine_announce(struct engine *e, uint64_t start, uint64_t end)
         make_sure(e);
     }
     pthread_mutex_unlock(&e->lock);
-}
-
-void engine_invalidate(struct engine *e, uint64_t start, uint64_t end)
-{
-    if (start >= end)
-        return;
-    pthread_mutex_lock(&e->lock);
-    e->generation++;
-    uint64_t first = start >> GUEST_PAGE_BITS, last = (end - 1) >> GUEST_PAGE_BITS;
-    if (last - first >= PAGE_BUCKETS)
-        for (unsigned i = 0; i < PAGE_BUCKETS; i++)
-            drop_in(e, &e->pages[i], start, end, DROP_STALE);
-    else
-        for (uint64_t p = first; p <= last; p++)
-            drop_in(e, &e->pages[p % PAGE_BUCKETS], start, end, DROP_STALE);
-    pthread_mutex_unlock(&e->lock);
-}
-
-/* Can nobody write to the block's code through any mapping of this process? */
-static bool fixed(const struct engine *e, const struct block *b)
-{
-    struct block_ranges r;
-    block_ranges(e, b, &r);
-    for (unsigned i = 0; i < r.n; i++)
-        for (uint64_t page = r.range[i].start >> GUEST_PAGE_BITS; page <= (r.range[i].end - 1) >> GUEST_PAGE_BITS; page++) {
-            struct mem_region m;
-            if (!mem_get(e->mem, page << GUEST_PAGE_BITS, &m) || m.prot & MEM_W || m.flags & MEM_SHARED)
-                return false;
-        }
-    return true;
 }
 
 void engine_isync(struct engine *e)

@@ -77,8 +77,10 @@ void dump_code(struct str *s, const struct host_isa *host, const struct guest_is
         if (at == c->hot_len)
             str_adds(s, "  ; -- cold --\n");
         for (unsigned k = 0; k < c->nlinks; k++)
-            if (at >= c->hot_len && c->link_stub[k] == at && c->link_pc[k] != CPU_NO_PC)
+            if (host_link_exit(c, k) == at && c->link_pc[k] != CPU_NO_PC)
                 str_add(s, "  ; link %u, not linked yet: 0x%llx\n", k, (unsigned long long)c->link_pc[k]);
+            else if (host_link_exit(c, k) == at)
+                str_add(s, "  ; link %u, an inline cache\n", k);
         host_line(s, host, c, at, &len);
     }
 }

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "base/chaos.h"
@@ -297,8 +298,16 @@ void engine_fork_child(struct engine *e, struct engine_thread *t)
     memset(&t->stats, 0, sizeof t->stats);
 }
 
-/* The guest bytes a block starts with, from its own copy: memory may have changed, and the program may lie anywhere. */
-static const uint8_t *block_bytes(const struct engine *e, const struct block *b, size_t *n)
+/* Guest memory that may be gone, without a fault.  How many of the n bytes. */
+static size_t read_safely(uint64_t gva, uint8_t *buf, size_t n)
+{
+    struct iovec to = {buf, n}, from = {mem_host(gva), n};
+    ssize_t r = process_vm_readv(getpid(), &to, 1, &from, 1, 0);
+    return r > 0 ? (size_t)r : 0;
+}
+
+/* The guest bytes a block starts with, from its own copy if there is one: memory may have changed, and the program may lie anywhere. */
+static const uint8_t *block_bytes(const struct engine *e, const struct block *b, uint8_t buf[GUEST_MAX_BYTES], size_t *n)
 {
     struct block_ranges all;
     block_ranges(e, b, &all);
@@ -307,9 +316,13 @@ static const uint8_t *block_bytes(const struct engine *e, const struct block *b,
         const struct guest_range *r = &all.range[i];
         if (b->pc >= r->start && b->pc < r->end) {
             *n = (size_t)(r->end - b->pc);
-            return copy + (b->pc - r->start);
+            if (copy)
+                return copy + (b->pc - r->start);
+            *n = read_safely(b->pc, buf, *n < GUEST_MAX_BYTES ? *n : GUEST_MAX_BYTES);
+            return *n ? buf : NULL;
         }
-        copy += r->end - r->start;
+        if (copy)
+            copy += r->end - r->start;
     }
     return NULL;
 }
@@ -320,13 +333,14 @@ void engine_describe(struct engine_thread *t, const void *uc, struct str *s)
     uint64_t pc = t->cpu.slot[e->guest->slot_pc], host_pc = uc ? e->host->context_pc(uc) : 0;
     const struct block *b = uc ? cache_block_of(e, host_pc) : NULL;
     const uint8_t *bytes = NULL;
+    uint8_t buf[GUEST_MAX_BYTES];
     size_t n = 0;
     if (b) { /* slot pc is where the thread entered code, perhaps many blocks ago */
         pc = cache_guest_pc(e, b, host_pc);
         str_add(s, "guest pc 0x%llx, tier baseline, block 0x%llx of %u instructions, host offset 0x%llx", (unsigned long long)pc, (unsigned long long)b->pc,
                 b->insns, (unsigned long long)(host_pc - (uint64_t)(uintptr_t)block_code(e, b)));
         pc = b->pc;
-        bytes = block_bytes(e, b, &n);
+        bytes = block_bytes(e, b, buf, &n);
     } else {
         const char *where = t->interpreting ? "tier interpreter" : uc && engine_in_code(e, uc) ? "in a stub" : "not in guest code";
         str_add(s, "guest pc 0x%llx, %s", (unsigned long long)pc, where);

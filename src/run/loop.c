@@ -84,6 +84,8 @@ enum host_exit run_enter(struct engine_thread *t, struct block *b)
     t->stats.entries++;
     enum host_exit k = t->engine->enter(&t->cpu, block_code(t->engine, b));
     t->engine->host->fp_leave(&t->cpu);
+    if (k == HOST_EXIT_LINK)
+        t->cpu.exit_link = cache_link_left(t->engine, t->cpu.exit_value);
     return k;
 }
 

@@ -43,17 +43,18 @@ struct block {
     _Atomic bool dead;
     bool alone : 1;  /* its code counts on host_config.alone */
     bool unsure : 1; /* cache_may_change: compared with memory before each run, never linked to; changed under the lock */
+    bool copied : 1; /* its guest bytes are kept; if not, whatever happens to its memory drops it */
 };
 _Static_assert(sizeof(struct block) == 32 && GUEST_MAX_INSNS <= UINT8_MAX && HOST_MAX_LINKS <= UINT8_MAX, "numbers of a block");
 
 /*
- * Links are named by their numbers.  The links into one block form a list: `next` is the next one or LINK_NONE; `prev` the one
- * before, LINK_FIRST | the number of the block for the first, and LINK_NONE while the link leads to its stub.
+ * Links are named by their numbers.  The links into one block form a list: `next` is the next one, LINK_NONE at the end, and LINK_OUT
+ * while the link leads to its exit.  A link stays in the list of its target when its own block dies, which does no harm.
  */
 #define LINK_NONE UINT32_MAX
-#define LINK_FIRST (UINT32_C(1) << 31)
+#define LINK_OUT (UINT32_MAX - 1)
 #define LINK_CODE_REACH ((UINT64_C(1) << 31) - 65536) /* from any code to any link */
-_Static_assert(sizeof(struct host_link) == 32 && LINK_CODE_REACH / sizeof(struct host_link) < LINK_FIRST, "numbers of links");
+_Static_assert(sizeof(struct host_link) == 24 && LINK_CODE_REACH / sizeof(struct host_link) < LINK_OUT, "numbers of links");
 
 /* One page of one block: the page index has a list of these for each bucket of pages. */
 struct page_ref {
@@ -188,13 +189,15 @@ void cache_disown(struct engine *e);
 struct block *cache_find(struct engine *e, uint64_t pc);
 /* Appends code and publishes the block.  *out may be an older block for the same pc.  BTV_LIMIT: no room, flush. Lock held. */
 BTV_NODISCARD enum btv_status cache_publish(struct engine *e, const struct guest_lift *g, const struct host_code *c, struct block **out, struct btv_error *err);
+/* The link whose exit ends at host_pc. */
+struct host_link *cache_link_left(struct engine *e, uint64_t host_pc);
 void cache_link(struct engine *e, struct host_link *l, struct block *to); /* lock held */
 /* The same for the inline cache of an indirect jump, unless it is filled. */
 void cache_fill(struct engine *e, struct host_link *l, struct block *to); /* lock held */
 void cache_kill(struct engine *e, struct block *b);                       /* lock held */
 /* Is some of this code in memory that the guest can write and in which it never announced a store?  Lock held. */
 bool cache_may_change(struct engine *e, const struct guest_range *r, unsigned nranges);
-bool cache_stale(struct engine *e, const struct block *b);                /* has its guest code changed, or lost its permission? */
+bool cache_stale(struct engine *e, const struct block *b);                /* may its guest code have changed, or lost its permission? */
 /* Block number n and what shares its guest bytes, as if they had changed. */
 void cache_drop_near(struct engine *e, uint32_t n);                       /* lock held */
 /* Lock held.  False: not now, see engine_stop_threads. */
@@ -212,13 +215,15 @@ static inline uint8_t *block_code(const struct engine *e, const struct block *b)
 
 /* -- record.c: all but the first in signal handlers, too -- */
 #define RECORD_MAX (GUEST_MAX_RANGES * 2 * 10 + GUEST_MAX_BYTES + (GUEST_MAX_INSNS + HOST_EXTRA_MARKS) * 2 * 10)
+enum record_bytes { RECORD_BYTES, RECORD_NO_BYTES };
 /* Writes at most RECORD_MAX bytes; how many. */
-uint32_t record_pack(uint8_t *out, const struct guest_lift *g, const struct host_code *c);
+uint32_t record_pack(uint8_t *out, const struct guest_lift *g, const struct host_code *c, enum record_bytes keep);
 struct block_ranges {
     unsigned n;
     uint32_t bytes; /* in all */
     struct guest_range range[GUEST_MAX_RANGES];
-    const uint8_t *copy; /* the guest bytes the block was made from, range after range */
+    const uint8_t *copy; /* the guest bytes the block was made from, range after range; NULL: not kept */
+    const uint8_t *marks;
 };
 void block_ranges(const struct engine *e, const struct block *b, struct block_ranges *out);
 /* Where its guest instructions start in the code, in order of host offset: for (m = block_marks(e, b); block_next_mark(&m);) */

@@ -13,7 +13,6 @@ for stage in decode lift opt alloc emit; do
 done
 has 'mark 0x4000, 4'
 has '; 0x4004: jalr'
-has '; -- cold --'
 has '; stub ret-miss'
 run 0 dump --hex 13051500 --stage lift
 has 'put.i64 $a0, v3'
@@ -21,6 +20,9 @@ has 'put.i64 $a0, v3'
 has '$a0 = 0x5'
 run 0 dump --hex 63045500 --stage emit
 has '; link 0 -> 0x'
+has '; -- cold --'
+has '; link 1, not linked yet: 0x'
+has '; stub link'
 run 0 dump --hex 00000000 --stage lift
 has 'trap illegal'
 run 0 dump --hex '13051500 13051500 13051500' --insns 1 --count 3 --stage decode

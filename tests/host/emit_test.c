@@ -74,7 +74,7 @@ static enum host_exit run(struct cpu *cpu, const struct host_code *c, struct hos
     uint8_t *code = at + 4096;
     memcpy(code, c->bytes, c->len);
     for (unsigned i = 0; i < c->nlinks; i++)
-        links[i] = (struct host_link){.target = code + c->link_stub[i], .pc = c->link_pc[i]};
+        links[i] = (struct host_link){.target = code + host_link_exit(c, i), .pc = c->link_pc[i]};
     for (unsigned i = 0; i < c->nreloc; i++) {
         const uint8_t *to = c->reloc[i].kind == HOST_RELOC_LINK    ? (uint8_t *)&links[c->reloc[i].index].target
                             : c->reloc[i].kind == HOST_RELOC_CACHE ? (uint8_t *)&links[c->reloc[i].index].pc
@@ -86,6 +86,8 @@ static enum host_exit run(struct cpu *cpu, const struct host_code *c, struct hos
     host_x64.fp_enter(cpu);
     enum host_exit k = enter(cpu, code);
     host_x64.fp_leave(cpu);
+    if (k == HOST_EXIT_LINK) /* behind the exit of which link? */
+        cpu->exit_link = &links[(cpu->exit_value - (uint64_t)(uintptr_t)(code + host_link_exit(c, 0))) / HOST_LINK_EXIT_BYTES - 1];
     return k;
 }
 

@@ -389,3 +389,14 @@ void em_save_all(struct em *e)
         unbind(e, r);
     }
 }
+
+int em_slot_with(struct em *e, uint64_t bits)
+{
+    uint64_t k;
+    for (unsigned s = 0; s < CPU_SLOTS; s++) {
+        uint32_t v = e->slot_val[s];
+        if (v && e->val[v].slot == (int8_t)s && em_pin(e, s) < 0 && em_const(e, v, &k) && k == bits)
+            return (int)s;
+    }
+    return -1;
+}

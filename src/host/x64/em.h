@@ -3,7 +3,7 @@
  * lower_fp.c, lower_call.c and lower_vec.c (what ops become).
  *
  * Register convention of emitted code:
- *   rbp                      struct cpu + EM_BIAS, so that slots 0..31 have 8-bit displacements
+ *   rbp                      struct cpu + EM_BIAS, so that `pending` and slots 0..30 have 8-bit displacements
  *   rsp                      shadow return stack: pairs (guest return pc, host return address)
  *   rax rcx rdx              temporaries of one block
  *   rbx rsi rdi r8..r15      pins: integer slots
@@ -30,7 +30,8 @@ extern const uint8_t em_pin_int[EM_PINS_INT];
 
 /* Stub and constant numbers: index of HOST_RELOC_STUB. */
 enum em_stub {
-    EM_STUB_LINK,      /* rax = link record */
+    EM_STUB_LINK,      /* called */
+    EM_STUB_PROBE,     /* rax = guest pc, rcx = link record of the inline cache: the thread's jump table */
     EM_STUB_INDIRECT,  /* rax = guest pc; cpu->exit_link set */
     EM_STUB_UNKNOWN,   /* the same, without an inline cache */
     EM_STUB_RET_MISS,  /* rax = guest pc: look deeper in the return stack, then the jump table */
@@ -77,17 +78,17 @@ struct val {
     uint8_t kind, flags;
 };
 
-enum cold_kind { COLD_LINK, COLD_BAIL, COLD_INTERRUPT, COLD_STUB, COLD_NAN, COLD_PROBE };
+enum cold_kind { COLD_LINK, COLD_BAIL, COLD_INTERRUPT, COLD_NAN, COLD_PROBE };
 
 struct cold {
     uint8_t kind;
     uint8_t poll;     /* COLD_LINK: test cpu->pending first */
     int8_t reg;       /* COLD_NAN: xmm to fix */
     uint8_t size;     /* COLD_NAN: 4 or 8 */
-    uint32_t field;   /* displacement field to patch to here; 0: reached through link_stub only */
+    uint32_t field;   /* displacement field to patch to here */
     uint32_t field2;  /* a second way in, or 0 */
     uint32_t back;    /* offset to continue at */
-    uint16_t index;   /* link or stub number */
+    uint16_t index;   /* link number */
     bool call;        /* COLD_PROBE */
     uint64_t pc;
 };
@@ -109,6 +110,7 @@ struct em {
     uint32_t temps;            /* registers that may be allocated */
     struct cold cold[EM_MAX_COLD];
     unsigned ncold;
+    uint32_t *link_field;      /* for each link a displacement field to patch to its exit, or 0 */
     unsigned cap_reloc, cap_mark;
     uint64_t pc;               /* of the current guest instruction */
     uint8_t known_rm;          /* rounding mode that the block has found set, FP_DYN: none yet */
@@ -194,6 +196,8 @@ void em_save_all(struct em *e);
 void em_get(struct em *e, struct ir_ins *i);
 void em_load_imm(struct em *e, int reg, uint64_t imm);
 bool em_const(struct em *e, uint32_t v, uint64_t *bits);
+/* A slot in memory that holds this constant, or -1. */
+int em_slot_with(struct em *e, uint64_t bits);
 
 /* -- emit.c -- */
 /* Displacement field -> cold code. */

@@ -109,6 +109,13 @@ static bool loops(const struct em *e, uint64_t target)
     return target == e->f->pc && !e->cfg->no_self_loop;
 }
 
+/* Before a jump through a link: a request leaves by the link's own exit, as if it were not made. */
+static void poll_link(struct em *e, unsigned link)
+{
+    test_pending(e);
+    e->link_field[link] = (uint32_t)x64_jcc(&e->b, X64_NE, 0);
+}
+
 void em_poll(struct em *e, uint64_t resume_pc)
 {
     test_pending(e);
@@ -125,9 +132,8 @@ static void lower_exitif(struct em *e, struct ir_ins *i)
         if (k & 1) {
             unsigned link = em_new_link(e, i->imm);
             if (backward(e, i->imm))
-                em_poll(e, i->imm);
+                poll_link(e, link);
             through_link(e, X64_JMP_RM, link);
-            em_cold(e, (struct cold){.kind = COLD_LINK, .index = (uint16_t)link});
         }
         return;
     }
@@ -139,12 +145,17 @@ static void lower_exitif(struct em *e, struct ir_ins *i)
         return;
     }
     size_t f = x64_jcc(&e->b, cc, 0);
-    em_cold(e, (struct cold){.kind = COLD_LINK, .field = (uint32_t)f, .poll = backward(e, i->imm), .index = (uint16_t)em_new_link(e, i->imm), .pc = i->imm});
+    em_cold(e, (struct cold){.kind = COLD_LINK, .field = (uint32_t)f, .poll = backward(e, i->imm), .index = (uint16_t)em_new_link(e, i->imm)});
 }
 
 /* Pushes the guest return pc; the host's call follows. */
 static void push_return(struct em *e, uint64_t pc)
 {
+    int slot = em_slot_with(e, pc); /* the guest's link register, as a rule */
+    if (slot >= 0) {
+        x64_m(&e->b, X64_PUSH_RM, 8, em_slot((unsigned)slot));
+        return;
+    }
     if ((int64_t)pc == (int32_t)pc) {
         x64_ri(&e->b, X64_PUSH_IMM32, 8, 0, (int64_t)pc);
         return;
@@ -159,27 +170,26 @@ static void push_return(struct em *e, uint64_t pc)
 static void return_pad(struct em *e, uint64_t pc)
 {
     unsigned link = em_new_link(e, pc);
-    x64_rm(&e->b, X64_LEA_R_M, 8, X64_RSP, (struct x64_mem){.base = X64_RSP, .index = X64_NOREG, .disp = 8});
+    x64_r(&e->b, X64_POP_R, 8, X64_RCX);
     through_link(e, X64_JMP_RM, link);
-    em_cold(e, (struct cold){.kind = COLD_LINK, .index = (uint16_t)link});
 }
 
 static void lower_goto(struct em *e, struct ir_ins *i)
 {
-    if (backward(e, i->imm))
+    if (!i->aux && loops(e, i->imm)) {
         em_poll(e, i->imm);
+        x64_patch(&e->b, x64_jmp(&e->b, 0), e->again);
+        return;
+    }
+    unsigned link = em_new_link(e, i->imm);
+    if (backward(e, i->imm))
+        poll_link(e, link);
     if (i->aux) {
         push_return(e, i->aux);
-        unsigned link = em_new_link(e, i->imm);
         through_link(e, X64_CALL_RM, link);
-        em_cold(e, (struct cold){.kind = COLD_LINK, .index = (uint16_t)link});
         return_pad(e, i->aux);
-    } else if (loops(e, i->imm)) {
-        x64_patch(&e->b, x64_jmp(&e->b, 0), e->again);
     } else {
-        unsigned link = em_new_link(e, i->imm);
         through_link(e, X64_JMP_RM, link);
-        em_cold(e, (struct cold){.kind = COLD_LINK, .index = (uint16_t)link});
     }
 }
 
@@ -195,8 +205,8 @@ static void lower_gotoind(struct em *e, struct ir_ins *i)
     em_done(e, i->arg[0]);
     if (i->imm == IR_JUMP_RET) {
         x64_rm(&e->b, X64_CMP_R_RM, 8, X64_RAX, (struct x64_mem){.base = X64_RSP, .index = X64_NOREG, .disp = 8});
-        size_t f = x64_jcc(&e->b, X64_NE, 0);
-        em_cold(e, (struct cold){.kind = COLD_STUB, .field = (uint32_t)f, .index = EM_STUB_RET_MISS});
+        x64_jcc(&e->b, X64_NE, 0);
+        add_reloc(e, HOST_RELOC_STUB, e->b.len - 4, EM_STUB_RET_MISS);
         x64_0(&e->b, X64_RET, 0);
         return;
     }
@@ -212,37 +222,22 @@ static void lower_gotoind(struct em *e, struct ir_ins *i)
     size_t f = x64_jcc(&e->b, X64_NE, 0);
     through_link(e, call ? X64_CALL_RM : X64_JMP_RM, cache);
     em_cold(e, (struct cold){.kind = COLD_PROBE, .field = (uint32_t)f, .field2 = (uint32_t)f2, .back = (uint32_t)e->b.len, .index = (uint16_t)cache, .call = call});
-    em_cold(e, (struct cold){.kind = COLD_LINK, .index = (uint16_t)cache});
     if (call)
         return_pad(e, i->aux);
 }
 
-/* rax = guest pc: the thread's jump table at [pc >> 1 & mask]; on a miss leave through the stub. */
+/* rax = guest pc: not the cached one. */
 static void emit_probe(struct em *e, const struct cold *c)
 {
-    struct x64_mem code = {.base = X64_RCX, .index = X64_NOREG, .disp = offsetof(struct jump_entry, code)};
-    x64_rr(&e->b, X64_MOV_R_RM, 4, X64_RCX, X64_RAX);
-    x64_ri(&e->b, X64_SHL_RM_IMM8, 4, X64_RCX, 3);
-    x64_ri(&e->b, X64_AND_RM_IMM32, 4, X64_RCX, (int64_t)(CPU_JUMP_ENTRIES - 1) << 4);
-    x64_rm(&e->b, X64_ADD_R_RM, 8, X64_RCX, em_cpu(offsetof(struct cpu, jumps)));
-    x64_rm(&e->b, X64_CMP_RM_R, 8, X64_RAX, (struct x64_mem){.base = X64_RCX, .index = X64_NOREG});
-    size_t miss = x64_jcc8(&e->b, X64_NE);
-    size_t back = 0;
-    x64_m(&e->b, c->call ? X64_CALL_RM : X64_JMP_RM, 8, code);
-    if (c->call)
-        back = x64_jmp(&e->b, 0);
-    x64_patch8(&e->b, miss, e->b.len);
     x64_rm(&e->b, X64_LEA_R_M, 8, X64_RCX, rip0);
     add_reloc(e, HOST_RELOC_LINK, e->b.len - 4, c->index);
-    x64_rm(&e->b, X64_MOV_RM_R, 8, X64_RCX, em_cpu(offsetof(struct cpu, exit_link)));
-    if (c->call) {
-        em_call_stub(e, EM_STUB_INDIRECT);
-        x64_patch(&e->b, back, c->back);
-        x64_jmp(&e->b, 0);
-        x64_patch(&e->b, e->b.len - 4, c->back);
-    } else {
-        jmp_stub(e, EM_STUB_INDIRECT);
+    if (!c->call) {
+        jmp_stub(e, EM_STUB_PROBE);
+        return;
     }
+    em_call_stub(e, EM_STUB_PROBE);
+    x64_jmp(&e->b, 0);
+    x64_patch(&e->b, e->b.len - 4, c->back);
 }
 
 static void exit_at(struct em *e, uint64_t pc, enum em_stub s)
@@ -274,21 +269,12 @@ static void emit_cold(struct em *e)
             x64_patch(&e->b, c->field2, e->b.len);
         switch (c->kind) {
         case COLD_LINK:
-            if (c->poll) {
-                test_pending(e);
-                size_t f = x64_jcc(&e->b, X64_NE, 0);
-                em_cold(e, (struct cold){.kind = COLD_INTERRUPT, .field = (uint32_t)f, .pc = c->pc});
-            }
-            if (c->field)
-                through_link(e, X64_JMP_RM, c->index);
-            e->out->link_stub[c->index] = (uint32_t)e->b.len;
-            x64_rm(&e->b, X64_LEA_R_M, 8, X64_RAX, rip0);
-            add_reloc(e, HOST_RELOC_LINK, e->b.len - 4, c->index);
-            jmp_stub(e, EM_STUB_LINK);
+            if (c->poll)
+                poll_link(e, c->index);
+            through_link(e, X64_JMP_RM, c->index);
             break;
         case COLD_BAIL: exit_at(e, c->pc, EM_STUB_BAIL); break;
         case COLD_INTERRUPT: exit_at(e, c->pc, EM_STUB_INTERRUPT); break;
-        case COLD_STUB: jmp_stub(e, (enum em_stub)c->index); break;
         case COLD_PROBE: emit_probe(e, c); break;
         case COLD_NAN:
             em_rip(e, X64_MOVAPS_X_XM, 0, c->reg, c->size == 4 ? EM_CONST_NAN32 : EM_CONST_NAN64);
@@ -297,6 +283,16 @@ static void emit_cold(struct em *e)
             break;
         default: break;
         }
+    }
+}
+
+/* The end of the code: host.h. */
+static void emit_link_exits(struct em *e)
+{
+    for (unsigned i = 0; i < e->out->nlinks; i++) {
+        if (e->link_field[i])
+            x64_patch(&e->b, e->link_field[i], e->b.len);
+        em_call_stub(e, EM_STUB_LINK);
     }
 }
 
@@ -387,6 +383,7 @@ static bool init(struct em *e, struct arena *a, const struct host_config *cfg, s
     e->b.cap = 16384;
     e->b.p = arena_push_raw(a, e->b.cap);
     e->val = ARENA_ARRAY(a, struct val, f->nvals);
+    e->link_field = ARENA_ARRAY(a, uint32_t, HOST_MAX_LINKS);
     out->mark = ARENA_ARRAY(a, struct host_mark, marks ? marks : 1);
     if (!arena_ok(a))
         return false;
@@ -424,6 +421,7 @@ enum btv_status x64_emit(struct arena *a, const struct host_config *cfg, struct 
     }
     out->hot_len = (uint32_t)e->b.len;
     emit_cold(e);
+    emit_link_exits(e);
     if (!arena_ok(a))
         return BTV_NOMEM;
     if (e->overflow || e->b.full)

@@ -113,31 +113,47 @@ static void emit_consts(struct x64_buf *b, struct host_stubs *out)
         b->p[b->len++] = x64_fp_flags(i);
 }
 
+static const struct x64_mem entry_pc = {.base = X64_RDX, .index = X64_NOREG}; /* of the jump table */
+static const struct x64_mem entry_code = {.base = X64_RDX, .index = X64_NOREG, .disp = offsetof(struct jump_entry, code)};
+
+/* rax = guest pc: rdx = its entry in the thread's jump table, at [pc >> 1 & mask].  The jump to patch: another pc is there. */
+static size_t find_entry(struct x64_buf *b)
+{
+    x64_rr(b, X64_MOV_R_RM, 4, X64_RDX, X64_RAX);
+    x64_ri(b, X64_SHL_RM_IMM8, 4, X64_RDX, 3);
+    x64_ri(b, X64_AND_RM_IMM32, 4, X64_RDX, (int64_t)(CPU_JUMP_ENTRIES - 1) << 4);
+    x64_rm(b, X64_ADD_R_RM, 8, X64_RDX, em_cpu(offsetof(struct cpu, jumps)));
+    x64_rm(b, X64_CMP_RM_R, 8, X64_RAX, entry_pc);
+    return x64_jcc(b, X64_NE, 0);
+}
+
+/* EM_STUB_PROBE. */
+static size_t emit_probe(struct x64_buf *b)
+{
+    size_t miss = find_entry(b);
+    x64_m(b, X64_JMP_RM, 8, entry_code);
+    return miss;
+}
+
 /*
  * rax = guest pc.  A return that does not match the newest entry: perhaps frames were skipped.  Frames left for good (longjmp, threads of
  * the guest's own making) leave entries behind: with many of them and no match the stack starts anew, before it overflows.
  */
 static void emit_ret_miss(struct x64_buf *b)
 {
-    const struct x64_mem code = {.base = X64_RCX, .index = X64_NOREG, .disp = offsetof(struct jump_entry, code)};
     size_t hit[4];
     for (int k = 0; k < 4; k++) {
         x64_rm(b, X64_CMP_R_RM, 8, X64_RAX, (struct x64_mem){.base = X64_RSP, .index = X64_NOREG, .disp = 8 + 16 * (k + 1)});
         hit[k] = x64_jcc(b, X64_E, 0);
     }
-    x64_rr(b, X64_MOV_R_RM, 4, X64_RCX, X64_RAX);
-    x64_ri(b, X64_SHL_RM_IMM8, 4, X64_RCX, 3);
-    x64_ri(b, X64_AND_RM_IMM32, 4, X64_RCX, (int64_t)(CPU_JUMP_ENTRIES - 1) << 4);
-    x64_rm(b, X64_ADD_R_RM, 8, X64_RCX, em_cpu(offsetof(struct cpu, jumps)));
-    x64_rm(b, X64_CMP_RM_R, 8, X64_RAX, (struct x64_mem){.base = X64_RCX, .index = X64_NOREG});
-    size_t miss = x64_jcc(b, X64_NE, 0);
-    x64_rm(b, X64_LEA_R_M, 8, X64_RDX, (struct x64_mem){.base = X64_RSP, .index = X64_NOREG, .disp = KEPT_RETURNS * 16});
-    x64_rm(b, X64_CMP_R_RM, 8, X64_RDX, em_cpu(offsetof(struct cpu, return_base)));
+    size_t miss = find_entry(b);
+    x64_rm(b, X64_LEA_R_M, 8, X64_RCX, (struct x64_mem){.base = X64_RSP, .index = X64_NOREG, .disp = KEPT_RETURNS * 16});
+    x64_rm(b, X64_CMP_R_RM, 8, X64_RCX, em_cpu(offsetof(struct cpu, return_base)));
     size_t deep = x64_jcc8(b, X64_B);
-    x64_m(b, X64_JMP_RM, 8, code);
+    x64_m(b, X64_JMP_RM, 8, entry_code);
     x64_patch8(b, deep, b->len);
     x64_rm(b, X64_MOV_R_RM, 8, X64_RSP, em_cpu(offsetof(struct cpu, return_base)));
-    x64_m(b, X64_JMP_RM, 8, code);
+    x64_m(b, X64_JMP_RM, 8, entry_code);
     for (int k = 0; k < 4; k++) {
         x64_patch(b, hit[k], b->len);
         x64_ri(b, X64_ADD_RM_IMM8, 8, X64_RSP, 16 * (k + 1));
@@ -168,13 +184,18 @@ static enum btv_status stubs(struct arena *a, const struct host_config *cfg, str
     out->offset[EM_STUB_HELPER] = (uint32_t)b.len;
     emit_helper(&b, cfg, mxcsr, &from_helper);
     out->offset[EM_STUB_LINK] = (uint32_t)b.len;
-    x64_rm(&b, X64_MOV_RM_R, 8, X64_RAX, em_cpu(offsetof(struct cpu, exit_link)));
+    x64_r(&b, X64_POP_R, 8, X64_RAX);
+    x64_rm(&b, X64_MOV_RM_R, 8, X64_RAX, em_cpu(offsetof(struct cpu, exit_value)));
     x64_ri(&b, X64_MOV_R_IMM, 4, X64_RAX, HOST_EXIT_LINK);
     common[ARRAY_LEN(exits)] = x64_jmp(&b, 0);
+    out->offset[EM_STUB_PROBE] = (uint32_t)b.len;
+    size_t miss = emit_probe(&b);
     out->offset[EM_STUB_RET_MISS] = (uint32_t)b.len;
     emit_ret_miss(&b);
     out->offset[EM_STUB_UNKNOWN] = (uint32_t)b.len;
-    x64_mi(&b, X64_MOV_RM_IMM32, 8, em_cpu(offsetof(struct cpu, exit_link)), 0); /* falls into EM_STUB_INDIRECT, the first of exits[] */
+    x64_rr(&b, X64_XOR_R_RM, 4, X64_RCX, X64_RCX);
+    x64_patch(&b, miss, b.len);
+    x64_rm(&b, X64_MOV_RM_R, 8, X64_RCX, em_cpu(offsetof(struct cpu, exit_link))); /* falls into EM_STUB_INDIRECT, the first of exits[] */
     for (unsigned i = 0; i < ARRAY_LEN(exits); i++) {
         out->offset[exits[i].stub] = (uint32_t)b.len;
         x64_rm(&b, X64_MOV_RM_R, 8, X64_RAX, em_cpu(offsetof(struct cpu, exit_value)));
@@ -211,7 +232,7 @@ static const char *pin_name(unsigned i)
 static const char *stub_name(unsigned i)
 {
     static const char *const name[EM_STUB_COUNT] = {
-        [EM_STUB_LINK] = "link",           [EM_STUB_INDIRECT] = "indirect", [EM_STUB_RET_MISS] = "ret-miss",   [EM_STUB_SYSCALL] = "syscall",
+        [EM_STUB_LINK] = "link",           [EM_STUB_INDIRECT] = "indirect", [EM_STUB_RET_MISS] = "ret-miss", [EM_STUB_PROBE] = "probe",   [EM_STUB_SYSCALL] = "syscall",
         [EM_STUB_ISYNC] = "isync",         [EM_STUB_BAIL] = "bail",         [EM_STUB_INTERRUPT] = "interrupt", [EM_STUB_TRAP] = "trap",
         [EM_STUB_HELPER] = "helper",
         [EM_CONST_NAN64] = "nan64",        [EM_CONST_NAN32] = "nan32",      [EM_CONST_SIGN64] = "sign64",      [EM_CONST_SIGN32] = "sign32",
