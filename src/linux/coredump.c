@@ -4,6 +4,9 @@
  * The dying thread stops the others where their registers are known, and writes the file that core_pattern names: a note segment with
  * registers, process and mappings, then the memory that coredump_filter, MADV_DONTDUMP and RLIMIT_CORE leave.
  *
+ * Where core_pattern names a program or a socket only the kernel can hand a dump over: it does so with one of btv without memory, so that the
+ * parent and who counts crashes learn of it.
+ *
  * The exit status says "core dumped" only if the host's kernel has dumped something.  So it is allowed to: with a filter of 0 and the
  * smallest limit, under the same name; a helper process, which traces the dying thread, holds it just before its parent learns of the
  * end, and puts the guest's file in the place of the host's.  Where tracing is forbidden the file is there but the status does not say so.
@@ -280,6 +283,16 @@ static bool emit_memory(struct core *c, const Elf64_Phdr *loads)
     return ok && mem >= 0;
 }
 
+/* The host's own dump of this process has no memory in it. */
+static bool leave_out_memory(void)
+{
+    int fd = open("/proc/self/coredump_filter", O_WRONLY | O_CLOEXEC);
+    bool ok = fd >= 0 && write(fd, "0", 1) == 1;
+    if (fd >= 0)
+        close(fd);
+    return ok;
+}
+
 /* False: nothing worth keeping was written.  A file that its limit cut short is kept, as by the kernel. */
 static bool write_core(struct core *c, struct linux_thread *t, const siginfo_t *info)
 {
@@ -373,13 +386,22 @@ static bool expand(struct str *s, const struct linux_thread *t, char what, int s
     return false;
 }
 
-/* The file's name for the host, in `path` of PATH_MAX bytes.  False: core_pattern is a pipe, or empty. */
+/* Does the kernel hand the dump to a program or a socket? */
+static bool goes_to_program(void)
+{
+    struct str pattern = STR_INIT;
+    bool yes = proc_read_host("/proc/sys/kernel/core_pattern", &pattern) && (*str_get(&pattern) == '|' || *str_get(&pattern) == '@');
+    str_free(&pattern);
+    return yes;
+}
+
+/* The file's name for the host, in `path` of PATH_MAX bytes.  False: core_pattern is empty. */
 static bool core_path(struct linux_thread *t, int sig, char *path)
 {
     struct str pattern = STR_INIT, s = STR_INIT;
     bool pid = false, ok = proc_read_host("/proc/sys/kernel/core_pattern", &pattern);
     const char *c = str_get(&pattern);
-    ok = ok && *c && *c != '|' && *c != '\n' && *c != '@';
+    ok = ok && *c && *c != '\n';
     for (; ok && *c && *c != '\n'; c++) {
         if (*c != '%')
             str_addn(&s, c, 1);
@@ -434,12 +456,7 @@ static bool start_helper(pid_t tid, const char *from, const char *to)
     if (pid > 0 && read(fd[0], &ok, 1) != 1)
         ok = 0;
     close(fd[0]);
-    int filter = ok ? open("/proc/self/coredump_filter", O_WRONLY | O_CLOEXEC) : -1;
-    if (filter >= 0) {
-        ok = write(filter, "0", 1) == 1;
-        close(filter);
-    }
-    return ok && filter >= 0;
+    return ok && leave_out_memory();
 }
 
 /* -- stopping the others --------------------------------------------------------------------------------------- */
@@ -484,7 +501,11 @@ bool linux_core_dump(struct linux_thread *t, const siginfo_t *info)
     struct linux_process *p = t->proc;
     struct rlimit limit;
     char path[PATH_MAX], temp[PATH_MAX + 40];
-    if (!p->abi->core_regs || getrlimit(RLIMIT_CORE, &limit) || limit.rlim_cur < CORE_LIMIT_MIN || prctl(PR_GET_DUMPABLE) != 1)
+    if (prctl(PR_GET_DUMPABLE) != 1)
+        return false;
+    if (goes_to_program()) /* whatever RLIMIT_CORE says */
+        return leave_out_memory();
+    if (!p->abi->core_regs || getrlimit(RLIMIT_CORE, &limit) || limit.rlim_cur < CORE_LIMIT_MIN)
         return false;
     if (atomic_exchange(&p->dumping, true))
         linux_core_park(t); /* another thread was first */

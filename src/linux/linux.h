@@ -286,7 +286,9 @@ bool linux_signal_pending(const struct linux_thread *t);
 void linux_trap(struct linux_thread *t);
 /* A signal from btv itself to the current thread (SIGSEGV for a bad frame ...). */
 void linux_force_signal(struct linux_thread *t, const siginfo_t *info);
-BTV_NORETURN void linux_die_by_signal(int sig);
+BTV_NORETURN void linux_die_by_signal(int sig); /* without a core file */
+/* The default action of most signals: death, with a core file for those that are due one. */
+BTV_NORETURN void linux_die(struct linux_thread *t, const siginfo_t *info);
 /* Just before the host's execve: dispositions and the calling thread's host mask become what the guest's are. */
 void linux_signal_exec_reset(struct linux_process *p);
 

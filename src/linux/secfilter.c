@@ -73,28 +73,35 @@ static bool strict_allows(const struct sys_row *row)
     return false;
 }
 
-/* The thread ends as if by that signal; the process with it when no other thread is left. */
-static void kill_thread(struct linux_thread *t, int sig)
-{
-    struct linux_process *p = t->proc;
-    pthread_mutex_lock(&p->lock);
-    bool alone = p->threads == t && !t->next;
-    pthread_mutex_unlock(&p->lock);
-    if (alone)
-        linux_die_by_signal(sig);
-    linux_signal_block_all();
-    t->exit_code = sig;
-    t->dead = true;
-}
-
-/* SIGSYS, with the registers as before the call. */
-static void trap(struct linux_thread *t, uint64_t nr, int code, uint32_t data)
+/* What SIGSYS says of a call. */
+static siginfo_t call_info(const struct linux_thread *t, uint64_t nr, int code, uint32_t data)
 {
     const struct linux_abi *abi = t->proc->abi;
     siginfo_t info = {.si_signo = SIGSYS, .si_code = code, .si_errno = (int)data};
     info.si_call_addr = mem_host(t->cpu->slot[abi->slot_pc]);
     info.si_syscall = (int)nr;
     info.si_arch = abi->audit_arch;
+    return info;
+}
+
+/* The thread ends as if by that signal; the process with it, and with a core file, when no other thread is left. */
+static void kill_thread(struct linux_thread *t, const siginfo_t *info)
+{
+    struct linux_process *p = t->proc;
+    pthread_mutex_lock(&p->lock);
+    bool alone = p->threads == t && !t->next;
+    pthread_mutex_unlock(&p->lock);
+    if (alone)
+        linux_die(t, info);
+    linux_signal_block_all();
+    t->exit_code = info->si_signo;
+    t->dead = true;
+}
+
+/* SIGSYS, with the registers as before the call. */
+static void trap(struct linux_thread *t, uint64_t nr, int code, uint32_t data)
+{
+    siginfo_t info = call_info(t, nr, code, data);
     linux_signal_no_restart(t);
     linux_force_signal(t, &info);
 }
@@ -120,7 +127,7 @@ bool seccomp_allows(struct linux_thread *t, uint64_t nr, const uint64_t a[6], in
         if (strict_allows(sys_row_find(abi, nr)))
             return true;
         TRACE(sys, "seccomp: call %llu in strict mode", (unsigned long long)nr);
-        kill_thread(t, SIGKILL);
+        kill_thread(t, &(siginfo_t){.si_signo = SIGKILL});
         return false;
     }
     struct seccomp_data d = {.nr = (int)nr, .arch = abi->audit_arch, .instruction_pointer = t->cpu->slot[abi->slot_pc]};
@@ -133,6 +140,7 @@ bool seccomp_allows(struct linux_thread *t, uint64_t nr, const uint64_t a[6], in
     if (action == SECCOMP_RET_ALLOW || action == SECCOMP_RET_LOG)
         return true;
     TRACE(sys, "seccomp: call %llu: action 0x%x", (unsigned long long)nr, result);
+    siginfo_t info = call_info(t, nr, CODE_SECCOMP, data);
     switch (action) {
     case SECCOMP_RET_ERRNO:
         *ret = -(int64_t)(data < RESULT_ERRNO_MAX ? data : RESULT_ERRNO_MAX);
@@ -145,10 +153,10 @@ bool seccomp_allows(struct linux_thread *t, uint64_t nr, const uint64_t a[6], in
         *ret = -ENOSYS;
         break;
     case SECCOMP_RET_KILL_THREAD:
-        kill_thread(t, SIGSYS);
+        kill_thread(t, &info);
         break;
     default: /* SECCOMP_RET_KILL_PROCESS, and what no kernel knows */
-        linux_die_by_signal(SIGSYS);
+        linux_die(t, &info);
     }
     return false;
 }
@@ -189,11 +197,11 @@ bool seccomp_dispatches(struct linux_thread *t, uint64_t nr, int64_t *ret)
     if (pc - t->dispatch.start < t->dispatch.len)
         return false;
     if (t->dispatch.selector && !linux_copy_in(&state, t->dispatch.selector, sizeof state))
-        linux_die_by_signal(SIGSEGV);
+        linux_die(t, &(siginfo_t){.si_signo = SIGSEGV, .si_code = SI_KERNEL});
     if (state == SELECTOR_ALLOW)
         return false;
     if (state != SELECTOR_BLOCK)
-        linux_die_by_signal(SIGSYS);
+        linux_die(t, &(siginfo_t){.si_signo = SIGSYS, .si_code = SI_KERNEL});
     *ret = LINUX_SIGRETURN_DONE;
     trap(t, nr, CODE_USER_DISPATCH, 0);
     return true;

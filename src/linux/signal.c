@@ -187,8 +187,7 @@ void linux_die_by_signal(int sig)
     end_by_signal(sig, 0); /* a dump of btv would not be one of the guest */
 }
 
-/* The default action: death, with a core file for those that are due one. */
-static BTV_NORETURN void die(struct linux_thread *t, const siginfo_t *info)
+void linux_die(struct linux_thread *t, const siginfo_t *info)
 {
     bool dumped = (LINUX_SIGBIT(info->si_signo) & CORE_SIGNALS) && linux_core_dump(t, info);
     end_by_signal(info->si_signo, dumped ? GUEST_PAGE_SIZE : 0);
@@ -465,7 +464,7 @@ static void default_action(struct linux_thread *t, const siginfo_t *info)
         linux_host_syscall(SYS_tgkill, (uint64_t)getpid(), (uint64_t)t->tid, (uint64_t)sig, 0, 0, 0);
         return;
     }
-    die(t, info);
+    linux_die(t, info);
 }
 
 /* Registers as if the interrupted call had not been made yet. */
@@ -527,7 +526,7 @@ static void deliver_one(struct linux_thread *t, int sig, const siginfo_t *info)
     if (!pushed) {
         siginfo_t segv = {.si_signo = SIGSEGV, .si_code = SI_KERNEL};
         if (sig == SIGSEGV) /* no stack for the very handler that should deal with it */
-            die(t, &segv);
+            linux_die(t, &segv);
         linux_force_signal(t, &segv);
         return;
     }
@@ -601,7 +600,7 @@ void linux_force_signal(struct linux_thread *t, const siginfo_t *info)
     if ((t->sigmask & LINUX_SIGBIT(sig)) || t->proc->sighand->action[sig].handler <= (uint64_t)(uintptr_t)SIG_IGN) {
         if (t->proc->opt.strace)
             sys_strace_signal(t, info);
-        die(t, info); /* blocked or ignored: the kernel forces the default */
+        linux_die(t, info); /* blocked or ignored: the kernel forces the default */
     }
     deliver_one(t, sig, info);
     update_host_mask(t);

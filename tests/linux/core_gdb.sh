@@ -1,5 +1,6 @@
 #!/bin/bash
 # core_gdb.sh - a debugger opens the core file of a guest: frames, threads, floating-point registers, global data.
+# And where core_pattern names a program: the kernel is asked to dump, without memory.
 #
 # BTV: command that runs a guest program (default: build/btv run).
 set -u
@@ -50,5 +51,21 @@ for want in 'terminated with signal SIGSEGV' '^#0 .*level2 (p=p@entry=0x10)' '^#
     grep -q "$want" log || { echo "FAIL: no line like: $want"; failed=$((failed + 1)); }
 done
 [ $failed = 0 ] || cat log
+# btv reads that a program gets the dump; the kernel, whose setting stays, writes a file: what is in it is what the program would get: the
+# host's vDSO, a few pages, is always dumped
+rm -f core
+echo '|/bin/true' >pattern
+# shellcheck disable=SC2086,SC2016
+if unshare -rm sh -c 'mount --bind pattern /proc/sys/kernel/core_pattern' 2>/dev/null; then
+    unshare -rm sh -c 'mount --bind pattern /proc/sys/kernel/core_pattern; shift; ulimit -c unlimited; "$@"; [ $? = 139 ]' sh - timeout -s KILL 60 perl -e '
+        my $pid = fork // die; exec @ARGV unless $pid; waitpid $pid, 0; print STDERR $? & 128 ? "dumped\n" : "status $?\n"; exit 139' $BTV ./crash 2>status
+    grep -q dumped status || { echo "FAIL: the status does not say that a program got a dump: $(cat status)"; failed=$((failed + 1)); }
+    if [ -e core ] && readelf -lW core | awk '$1 == "LOAD" && $5 !~ /^0x00[0-9a-f][0-9a-f][0-9a-f][0-9a-f]$/ { bad = 1 } END { exit !bad }'; then
+        echo "FAIL: the dump for a program has memory in it"
+        failed=$((failed + 1))
+    fi
+else
+    echo "core_gdb: no mount namespaces: not tested how a program gets the dump"
+fi
 echo "core_gdb: $failed failed"
 [ $failed = 0 ]

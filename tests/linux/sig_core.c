@@ -7,14 +7,18 @@
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/procfs.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -179,6 +183,51 @@ static void test_choices(void)
     CHECK(WCOREDUMP(status) && load() && core_bytes <= 3 * 4096, "cut short: %x, %zu bytes", status, core_bytes);
 }
 
+/* A filter that kills leaves a core file as well, with the call in it; strict mode does not. */
+static void forbidden(int strict, unsigned action)
+{
+    const struct sock_filter code[] = {
+        {BPF_LD | BPF_W | BPF_ABS, 0, 0, 0},
+        {BPF_JMP | BPF_JEQ | BPF_K, 0, 1, SYS_getppid},
+        {BPF_RET | BPF_K, 0, 0, action},
+        {BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ALLOW},
+    };
+    const struct sock_fprog prog = {4, (struct sock_filter *)code};
+    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    if (strict)
+        prctl(PR_SET_SECCOMP, SECCOMP_MODE_STRICT);
+    else
+        prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog);
+    syscall(SYS_getppid);
+}
+
+static void test_seccomp(void)
+{
+    static const struct {
+        int strict, sig;
+        unsigned action;
+    } cases[] = {{0, SIGSYS, SECCOMP_RET_KILL_PROCESS}, {0, SIGSYS, SECCOMP_RET_KILL_THREAD}, {1, SIGKILL, 0}};
+    for (unsigned i = 0; i < 3; i++) {
+        int status;
+        pid_t pid = fork();
+        if (!pid) {
+            setrlimit(RLIMIT_CORE, &(struct rlimit){RLIM_INFINITY, RLIM_INFINITY});
+            forbidden(cases[i].strict, cases[i].action);
+            _exit(0);
+        }
+        waitpid(pid, &status, 0);
+        CHECK(WIFSIGNALED(status) && WTERMSIG(status) == cases[i].sig && (WCOREDUMP(status) != 0) == !cases[i].strict, "case %u: %x", i, status);
+        if (cases[i].strict || !load()) {
+            CHECK(cases[i].strict, "case %u: no file", i);
+            continue;
+        }
+        read_notes((const void *)(core + ((const Elf64_Ehdr *)(const void *)core)->e_phoff));
+        CHECK(first.pr_cursig == SIGSYS && info.si_signo == SIGSYS && info.si_code == 1 /* SYS_SECCOMP */ && info.si_syscall == SYS_getppid, "case %u: code %d, call %d", i,
+              info.si_code, info.si_syscall);
+        munmap(core, core_bytes);
+    }
+}
+
 int main(void)
 {
     char pattern[200] = "", dir[] = "/tmp/sig_core.XXXXXX";
@@ -198,6 +247,7 @@ int main(void)
     madvise(dropped, 4096, MADV_DONTDUMP);
     test_contents();
     test_choices();
+    test_seccomp();
     chdir("/");
     rmdir(dir);
     return check_done();
