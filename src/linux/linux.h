@@ -69,7 +69,7 @@ struct linux_abi {
     const struct guest_isa *guest;
     bool generic_table;      /* system-call numbers: the `generic` column of sys.def, else `x86_64` */
     unsigned slot_nr, slot_ret, slot_arg[6], slot_sp, slot_tls, slot_pc;
-    const char *uname_machine;
+    const char *uname_machine, *uname_compat; /* the latter with personality(PER_LINUX32) */
     uint32_t audit_arch;     /* AUDIT_ARCH_ of linux/audit.h */
     uint64_t (*hwcap)(const struct linux_process *p);
     const char *platform;    /* AT_PLATFORM or NULL */

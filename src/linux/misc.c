@@ -8,6 +8,7 @@
 #include <linux/capability.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/personality.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
@@ -21,7 +22,8 @@ int64_t linux_sys_uname(struct linux_thread *t, const uint64_t a[6])
     if (ret < 0)
         return ret;
     memset(u.machine, 0, sizeof u.machine);
-    strncpy(u.machine, t->proc->abi->uname_machine, sizeof u.machine - 1);
+    bool compat = (linux_host_syscall(SYS_personality, UINT32_MAX, 0, 0, 0, 0, 0) & PER_MASK) == PER_LINUX32;
+    strncpy(u.machine, compat ? t->proc->abi->uname_compat : t->proc->abi->uname_machine, sizeof u.machine - 1);
     return linux_copy_out(a[0], &u, sizeof u) ? 0 : -EFAULT;
 }
 

@@ -8,10 +8,13 @@
  */
 #include "linux/thread.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/chaos.h"
@@ -222,6 +225,48 @@ void linux_thread_loop(struct linux_thread *t)
     }
     thread_end(t);
 }
+
+/* -- calls for processes of one thread ------------------------------------------------------------------------- */
+
+#define SETTLE_MS 200
+
+/* Is t the last thread of the guest's while the host still has others, which are on their way out? */
+static bool others_end(struct linux_thread *t)
+{
+    struct linux_process *p = t->proc;
+    struct stat st;
+    bool alone = true;
+    pthread_mutex_lock(&p->lock);
+    for (const struct linux_thread *o = p->threads; o; o = o->next)
+        alone = alone && (o == t || o->dead);
+    pthread_mutex_unlock(&p->lock);
+    /* a folder's links: itself, its name, and one for each thread */
+    return alone && linux_host_syscall(SYS_stat, (uint64_t)(uintptr_t) "/proc/self/task", (uint64_t)(uintptr_t)&st, 0, 0, 0, 0) == 0 && st.st_nlink > 3;
+}
+
+/* A guest thread has ended for those who join it a little before the host's has, which the kernel still counts. */
+static int64_t settled_call(struct linux_thread *t, long nr, const uint64_t a[6])
+{
+    const struct timespec wait = {0, 100000};
+    int64_t r = sys_host(nr, a);
+    for (int i = 0; r == -EINVAL && i < SETTLE_MS * 10 && others_end(t); i++) {
+        nanosleep(&wait, NULL);
+        r = sys_host(nr, a);
+    }
+    return r == -EINVAL ? sys_host(nr, a) : r; /* the last one may have ended just after the call */
+}
+
+int64_t linux_sys_unshare(struct linux_thread *t, const uint64_t a[6])
+{
+    return settled_call(t, SYS_unshare, a);
+}
+
+int64_t linux_sys_setns(struct linux_thread *t, const uint64_t a[6])
+{
+    return settled_call(t, SYS_setns, a);
+}
+
+/* -- the ends ---------------------------------------------------------------------------------------------------- */
 
 int64_t linux_sys_exit(struct linux_thread *t, const uint64_t a[6])
 {

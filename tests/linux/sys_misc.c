@@ -15,6 +15,7 @@
 #include <sys/mman.h>
 #include <sys/msg.h>
 #include <sys/prctl.h>
+#include <sys/personality.h>
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/sem.h>
@@ -36,6 +37,10 @@ static void system_names(void)
     struct sysinfo si;
     char name[16], big[300];
     CHECK(uname(&u) == 0 && !strcmp(u.sysname, "Linux"), "uname");
+    personality(PER_LINUX32);
+    CHECK(uname(&u) == 0 && (!strcmp(u.machine, "riscv32") || !strcmp(u.machine, "i686")), "PER_LINUX32: %s", u.machine);
+    personality(PER_LINUX);
+    CHECK(uname(&u) == 0 && (!strcmp(u.machine, "riscv64") || !strcmp(u.machine, "x86_64")), "%s", u.machine);
 #ifdef __riscv
     CHECK(!strcmp(u.machine, "riscv64"), "machine %s", u.machine);
 #endif

@@ -320,6 +320,27 @@ static void test_clone3(void)
     CHECK(waitpid((pid_t)pid, &status, __WCLONE) == pid && WEXITSTATUS(status) == 3, "%x", status);
 }
 
+/* Calls for processes of one thread: a thread that was joined is none. */
+static void *returns(void *arg)
+{
+    return arg;
+}
+static void test_alone(void)
+{
+    int refused = 0;
+    for (int i = 0; i < 60; i++) {
+        pthread_t t;
+        pthread_create(&t, NULL, returns, NULL);
+        pthread_join(t, NULL);
+        refused += unshare(CLONE_THREAD) != 0;
+    }
+    CHECK(refused == 0, "unshare after pthread_join: refused %d times", refused);
+    pthread_t t;
+    pthread_create(&t, NULL, spawner, NULL);
+    CHECK_FAILS(unshare(CLONE_THREAD), EINVAL);
+    pthread_join(t, NULL);
+}
+
 static void *exec_in_thread(void *arg)
 {
     execl(self, self, "child", "77", NULL);
@@ -396,6 +417,7 @@ int main(int argc, char **argv)
     test_spawn();
     test_clone_vm();
     test_sighand();
+    test_alone();
     test_clone3();
     test_exec_from_thread();
     test_exec_state();

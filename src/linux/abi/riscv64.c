@@ -400,6 +400,7 @@ const struct linux_abi linux_abi_riscv64 = {
     .slot_tls = X_TP,
     .slot_pc = SLOT_PC,
     .uname_machine = "riscv64",
+    .uname_compat = "riscv32",
     .audit_arch = AUDIT_ARCH_RISCV64,
     .hwcap = hwcap,
     .ld_name = "/lib/ld-linux-riscv64-lp64d.so.1",
