@@ -358,6 +358,7 @@ static struct shared_child *shared_new(struct linux_thread *t, const struct clon
     s->proc.threads = NULL;
     for (unsigned i = 0; i < ARRAY_LEN(s->proc.spare_signal); i++)
         s->proc.spare_signal[i] = NULL;
+    s->proc.shared_claimed = s->proc.shared_pending = 0;
     s->proc.vfork_child = true;
     return s;
 }

@@ -28,6 +28,7 @@
 #include "run/engine.h"
 
 #define LINUX_NSIG 64
+#define LINUX_SYNC_MAX 11 /* SIGSEGV, the highest signal of a fault */
 #define LINUX_CORE_REGS_MAX 512
 #define LINUX_ERESTARTSYS 512          /* internal: restart if SA_RESTART, else EINTR */
 #define LINUX_ERESTARTNOHAND 514       /* internal: restart if no handler ran, else EINTR */
@@ -168,6 +169,9 @@ struct linux_process {
     struct linux_thread *threads;
     struct linux_sighand *sighand;
     _Atomic(void *) spare_signal[4]; /* signal_private of ended threads */
+    /* Synchronous signals sent to the process that the thread which got them blocks: signal.c. */
+    _Atomic uint64_t shared_claimed, shared_pending;
+    siginfo_t shared_info[LINUX_SYNC_MAX + 1];
     int exit_code;           /* exit_group */
     _Atomic bool exiting;
     _Atomic bool dumping;    /* a thread writes a core file; the others rest: coredump.c */

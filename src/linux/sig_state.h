@@ -20,6 +20,7 @@ struct signal_state {
     uint64_t host_mask;             /* as the host has it */
     uint64_t temp_mask;             /* guest's, while temp_active */
     bool temp_active;
+    _Atomic uint64_t wait_set;      /* of sigtimedwait, while it waits */
     uint32_t taken, taken_before;   /* signals of the host handler; when the last wait began */
     _Atomic bool parked;            /* rests while another thread writes a core file */
     bool in_exec;                   /* signals are for the next program */
@@ -29,6 +30,12 @@ struct signal_state {
     uint64_t restart_arg[6];
 };
 
+/*
+ * Synchronous signals sent to the process wait in linux_process where every thread finds them, while all threads block them.  take: one of
+ * `set`, or 0.  offer: those that another thread than t would take are sent to it.
+ */
+int linux_signal_take_shared(struct linux_process *p, uint64_t set, siginfo_t *info);
+void linux_signal_offer_shared(struct linux_thread *t);
 void linux_signal_set_mask(struct linux_thread *t, uint64_t mask);
 /* Installs on the host what the guest's action for sig asks for.  Call with p->sighand->lock held. */
 void linux_signal_mirror_action(const struct linux_process *p, int sig);

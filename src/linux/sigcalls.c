@@ -38,8 +38,11 @@ int64_t linux_sys_rt_sigaction(struct linux_thread *t, const uint64_t a[6])
         p->sighand->action[sig] = act;
         linux_signal_mirror_action(p, (int)sig);
         bool ignored = act.handler == (uint64_t)(uintptr_t)SIG_IGN || (!act.handler && linux_signal_default_ignored((int)sig));
-        if (ignored) /* pending instances go; the host has dropped its own */
+        siginfo_t dropped;
+        if (ignored) { /* pending instances go; the host has dropped its own */
             atomic_fetch_and(&t->queued, ~LINUX_SIGBIT(sig));
+            (void)linux_signal_take_shared(p, LINUX_SIGBIT(sig), &dropped);
+        }
     }
     pthread_mutex_unlock(&p->sighand->lock);
     if (a[2] && !linux_copy_out(a[2], &old, sizeof old))
@@ -92,7 +95,7 @@ int64_t linux_sys_rt_sigpending(struct linux_thread *t, const uint64_t a[6])
     if (a[1] > SIGSET_BYTES)
         return -EINVAL;
     linux_host_syscall(SYS_rt_sigpending, (uint64_t)(uintptr_t)&pending, SIGSET_BYTES, 0, 0, 0, 0);
-    pending = (pending | atomic_load(&t->queued)) & t->sigmask;
+    pending = (pending | atomic_load(&t->queued) | atomic_load(&t->proc->shared_pending)) & t->sigmask;
     return linux_copy_out(a[0], &pending, (size_t)a[1]) ? 0 : -EFAULT;
 }
 
@@ -157,7 +160,7 @@ static int take_queued(struct linux_thread *t, uint64_t set, siginfo_t *info)
     const struct signal_state *h = t->signal_private;
     uint64_t ready = atomic_load(&t->queued) & set;
     if (!ready)
-        return 0;
+        return linux_signal_take_shared(t->proc, set, info);
     int sig = __builtin_ctzll(ready) + 1;
     *info = h->info[sig];
     atomic_fetch_and(&t->queued, ~LINUX_SIGBIT(sig));
@@ -181,10 +184,13 @@ static int64_t wait_for_signal(struct linux_thread *t, uint64_t set, uint64_t in
     siginfo_t info;
     if (end)
         linux_time_left(CLOCK_MONOTONIC, end, &ts);
+    struct signal_state *h = t->signal_private;
+    h->wait_set = set & t->sigmask; /* before the look: what comes later is for this thread */
     int64_t r = take_queued(t, set & t->sigmask, &info);
     if (!r)
         r = linux_wait_syscall(t, SYS_rt_sigtimedwait, (uint64_t)(uintptr_t)&set, (uint64_t)(uintptr_t)&info,
                                end ? (uint64_t)(uintptr_t)&ts : 0, SIGSET_BYTES, 0, 0);
+    h->wait_set = 0;
     if (linux_wait_broken(t, r)) {
         /* a synchronous signal of the set that came while waiting was queued rather than returned */
         int64_t sig = take_queued(t, set & t->sigmask, &info);

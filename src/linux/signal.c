@@ -3,7 +3,8 @@
  *
  * The host kernel keeps everything it can: dispositions SIG_DFL and SIG_IGN, blocked signals, their queues and order.
  * The host's mask is the guest's without the synchronous signals (SIGSEGV SIGBUS SIGILL SIGFPE SIGTRAP), which btv must
- * always see.  When the guest has a handler, host_handler takes the signal, notes it in the thread (one place for each
+ * always see; one that is sent, and blocked by the thread that the host chose for it, waits in struct linux_process for a thread
+ * that does not.  When the guest has a handler, host_handler takes the signal, notes it in the thread (one place for each
  * signal: it stays blocked on the host until the guest's handler starts) and asks the engine to stop at the next edge;
  * linux_signal_deliver then does what the kernel does on its way to user mode.  sig.h has the protocol of temporary masks;
  * wait_<host>.c explains why no wake-up is lost.  sigcalls.c has the system calls.
@@ -87,7 +88,8 @@ void linux_signal_set_mask(struct linux_thread *t, uint64_t mask)
 
 bool linux_signal_pending(const struct linux_thread *t)
 {
-    return (atomic_load_explicit(&t->queued, memory_order_relaxed) & ~t->sigmask) != 0;
+    uint64_t ready = atomic_load_explicit(&t->queued, memory_order_relaxed) | atomic_load_explicit(&t->proc->shared_pending, memory_order_relaxed);
+    return (ready & ~t->sigmask) != 0;
 }
 
 uint64_t linux_temp_mask(struct linux_thread *t, uint64_t guest_mask)
@@ -119,6 +121,8 @@ int64_t linux_wait_syscall(struct linux_thread *t, long nr, uint64_t a0, uint64_
     if (h->temp_active)
         deliverable |= ~h->temp_mask;
     h->taken_before = h->taken;
+    if (BTV_UNLIKELY(atomic_load(&t->proc->shared_pending) & deliverable))
+        return -LINUX_ERESTARTSYS;
     return linux_wait_stub(nr, args, &t->queued, deliverable);
 }
 
@@ -154,6 +158,64 @@ void linux_signal_unmark(int sig, siginfo_t *info)
 {
     if ((LINUX_SIGBIT(sig) & SYNC_SIGNALS) && info->si_code < MARKED_MAX)
         info->si_code &= ~MARK;
+}
+
+/* -- synchronous signals of the process ---------------------------------------------------------------------- */
+
+/* In the host handler: does the signal belong to the process, and does t not want it? */
+static bool is_shared(const struct linux_thread *t, int sig, int code)
+{
+    const struct signal_state *h = t->signal_private;
+    uint64_t mask = h->temp_active ? t->sigmask & h->temp_mask : t->sigmask, bit = LINUX_SIGBIT(sig);
+    return (bit & SYNC_SIGNALS) && code == SI_USER && (mask & bit) && !(h->wait_set & bit);
+}
+
+/* One instance waits; further ones are dropped, as by the kernel. */
+static void share(struct linux_process *p, int sig, const siginfo_t *info)
+{
+    uint64_t bit = LINUX_SIGBIT(sig);
+    if (atomic_fetch_or(&p->shared_claimed, bit) & bit)
+        return;
+    p->shared_info[sig] = *info;
+    atomic_fetch_or(&p->shared_pending, bit);
+}
+
+int linux_signal_take_shared(struct linux_process *p, uint64_t set, siginfo_t *info)
+{
+    for (uint64_t ready; (ready = atomic_load(&p->shared_pending) & set) != 0;) {
+        int sig = __builtin_ctzll(ready) + 1;
+        uint64_t bit = LINUX_SIGBIT(sig);
+        if (!(atomic_fetch_and(&p->shared_pending, ~bit) & bit))
+            continue; /* another thread was faster */
+        *info = p->shared_info[sig];
+        atomic_fetch_and(&p->shared_claimed, ~bit);
+        return sig;
+    }
+    return 0;
+}
+
+/* Would the thread take the signal as soon as it got it? */
+static bool wants(const struct linux_thread *t, uint64_t bit)
+{
+    const struct signal_state *h = t->signal_private;
+    return !((h->temp_active ? h->temp_mask : t->sigmask) & bit) || (h->wait_set & bit);
+}
+
+void linux_signal_offer_shared(struct linux_thread *t)
+{
+    struct linux_process *p = t->proc;
+    siginfo_t info;
+    pthread_mutex_lock(&p->lock);
+    for (const struct linux_thread *o = p->threads; o; o = o->next) {
+        uint64_t want = 0;
+        for (uint64_t bits = atomic_load(&p->shared_pending); o != t && bits; bits &= bits - 1)
+            want |= wants(o, bits & -bits) ? bits & -bits : 0;
+        for (int sig; want && (sig = linux_signal_take_shared(p, want, &info)) != 0;) {
+            linux_signal_mark(&info); /* only to itself may a thread send one with the code of kill(2) */
+            linux_host_syscall(SYS_rt_tgsigqueueinfo, (uint64_t)getpid(), (uint64_t)o->tid, (uint64_t)sig, (uint64_t)(uintptr_t)&info, 0, 0);
+        }
+    }
+    pthread_mutex_unlock(&p->lock);
 }
 
 /* -- host handler ------------------------------------------------------------------------------------------- */
@@ -243,9 +305,12 @@ static void host_handler(int sig, siginfo_t *info, void *context)
         return;
     }
     TRACE(signal, "%d queued: code %d%s", sig, info->si_code, atomic_load(&t->queued) & bit ? ", one is already waiting" : "");
-    if (!(atomic_load(&t->queued) & bit)) {
-        h->info[sig] = *info;
-        linux_signal_unmark(sig, &h->info[sig]);
+    siginfo_t plain = *info;
+    linux_signal_unmark(sig, &plain);
+    if (is_shared(t, sig, plain.si_code)) {
+        share(t->proc, sig, &plain);
+    } else if (!(atomic_load(&t->queued) & bit)) {
+        h->info[sig] = plain;
         atomic_fetch_or(&t->queued, bit);
     }
     if (!(bit & SYNC_SIGNALS)) {
@@ -379,6 +444,8 @@ void linux_signal_thread_copy(struct linux_thread *t, const struct linux_thread 
 void linux_signal_fork_child(struct linux_thread *t)
 {
     atomic_store(&t->queued, 0);
+    atomic_store(&t->proc->shared_pending, 0);
+    atomic_store(&t->proc->shared_claimed, 0);
     t->restore_mask = false;
 }
 
@@ -419,6 +486,9 @@ void linux_signal_exec_reset(struct linux_process *p)
         if (atomic_fetch_and(&t->queued, ~bit) & bit)
             hand_over(t, sig, &h->info[sig]);
     }
+    siginfo_t info;
+    for (int sig; (sig = linux_signal_take_shared(p, SYNC_SIGNALS, &info)) != 0;)
+        hand_over(t, sig, &info);
     set_host_mask(t->sigmask);
 }
 
@@ -543,7 +613,7 @@ static int take_next(struct linux_thread *t, siginfo_t *info)
     const struct signal_state *h = t->signal_private;
     uint64_t ready = atomic_load(&t->queued) & ~t->sigmask;
     if (!ready)
-        return 0;
+        return linux_signal_take_shared(t->proc, ~t->sigmask, info);
     if (ready & SYNC_SIGNALS)
         ready &= SYNC_SIGNALS;
     int sig = __builtin_ctzll(ready) + 1;
@@ -555,6 +625,8 @@ static int take_next(struct linux_thread *t, siginfo_t *info)
 void linux_signal_deliver(struct linux_thread *t)
 {
     siginfo_t info;
+    if (BTV_UNLIKELY(atomic_load(&t->proc->shared_pending)))
+        linux_signal_offer_shared(t);
     do {
         for (int sig; (sig = take_next(t, &info)) != 0;) {
             deliver_one(t, sig, &info);
