@@ -60,6 +60,9 @@ struct proc_view {
     struct linux_rlimit rlimit[16];
     uint64_t host_start, host_end; /* of linux_process */
     uint64_t ignored, caught;
+    unsigned nthreads; /* 0: the host's number stands */
+    bool thread_known;                 /* blocked is */
+    uint64_t blocked, queued, shared;  /* signals of the thread; those pending beside the host's, of the thread and the process */
     int private_fd[PROC_PRIVATE_MAX];
     unsigned nprivate;
     int exe_fd;

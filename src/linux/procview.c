@@ -23,6 +23,7 @@
 #include "linux/mm.h"
 #include "linux/procmaps.h"
 #include "linux/secfilter.h"
+#include "linux/sig_state.h"
 
 /* -- host files ------------------------------------------------------------------------------------------------ */
 
@@ -66,7 +67,24 @@ static void take_members(const struct linux_process *p, struct proc_view *v)
     v->host_start = p->host_start;
     v->host_end = p->host_end;
     v->exe_fd = p->exe_fd;
+    v->shared = p->shared_pending;
     v->known = true;
+}
+
+/*
+ * The signals of the thread that the files are about, with its signal_private: the host's mask leaves some open, and blocks those that
+ * btv has taken already, or all while it must not be disturbed.
+ */
+static void take_thread(const struct linux_thread *t, const struct signal_state *h, struct proc_view *v)
+{
+    v->queued = atomic_load(&t->queued);
+    v->blocked = (h->temp_active ? h->temp_mask : t->sigmask) & ~h->wait_set;
+    v->thread_known = true;
+}
+
+static pid_t looked_at(const struct proc_view *v)
+{
+    return v->tid ? v->tid : v->pid ? v->pid : getpid();
 }
 
 static void view_own(struct linux_process *p, struct proc_view *v)
@@ -81,6 +99,11 @@ static void view_own(struct linux_process *p, struct proc_view *v)
     v->end_code = p->end_code;
     pthread_mutex_lock(&p->lock);
     take_members(p, v);
+    for (const struct linux_thread *t = p->threads; t; t = t->next) {
+        v->nthreads += !t->dead;
+        if (t->tid == looked_at(v) && t->signal_private)
+            take_thread(t, t->signal_private, v);
+    }
     pthread_mutex_unlock(&p->lock);
     pthread_mutex_lock(&p->sighand->lock);
     signal_sets(p->sighand->action, v);
@@ -94,17 +117,29 @@ static bool read_remote(pid_t pid, uint64_t from, void *to, size_t n)
     return linux_host_syscall(SYS_process_vm_readv, (uint64_t)pid, (uint64_t)(uintptr_t)&local, 1, (uint64_t)(uintptr_t)&remote, 1, 0) == (int64_t)n;
 }
 
+#define THREADS_MAX 10000 /* a list that changes while it is read may have no end */
+
 /* The members of the other process's own struct, if that is one: it may end or execute something else meanwhile. */
 static void read_members(struct proc_view *v, uint64_t process)
 {
     struct linux_process copy;
     struct linux_sighand sighand;
+    struct linux_thread thread;
+    struct signal_state state;
     _Atomic int fds[PROC_PRIVATE_MAX];
     if (!process || !read_remote(v->pid, process, &copy, sizeof copy) || copy.published != process ||
         !read_remote(v->pid, (uint64_t)(uintptr_t)copy.sighand, &sighand, sizeof sighand))
         return;
     take_members(&copy, v);
     signal_sets(sighand.action, v);
+    thread.next = copy.threads;
+    unsigned n = 0;
+    for (unsigned i = 0; i < THREADS_MAX && thread.next && read_remote(v->pid, (uint64_t)(uintptr_t)thread.next, &thread, sizeof thread); i++) {
+        n += !thread.dead;
+        if (thread.tid == looked_at(v) && read_remote(v->pid, (uint64_t)(uintptr_t)thread.signal_private, &state, sizeof state))
+            take_thread(&thread, &state, v);
+    }
+    v->nthreads = thread.next ? 0 : n;
     if (read_remote(v->pid, (uint64_t)(uintptr_t)copy.private_fds, fds, sizeof fds))
         for (unsigned i = 0; i < PROC_PRIVATE_MAX; i++)
             if (fds[i] > 0)
@@ -219,14 +254,9 @@ static uint64_t resident(const struct proc_view *v, const struct sizes *size, ui
     return v->own ? smaller(host > start ? host - start : host, size->all) : smaller(v->resident, host);
 }
 
-static unsigned count_threads(struct linux_process *p)
+static uint64_t blocked(const struct proc_view *v, uint64_t host)
 {
-    unsigned n = 0;
-    pthread_mutex_lock(&p->lock);
-    for (const struct linux_thread *t = p->threads; t; t = t->next)
-        n++;
-    pthread_mutex_unlock(&p->lock);
-    return n ? n : 1;
+    return v->thread_known ? v->blocked : host;
 }
 
 /* -- stat, statm ------------------------------------------------------------------------------------------------- */
@@ -251,9 +281,11 @@ static bool add_stat(const struct proc_view *v, struct str *s)
         uint64_t host = strtoull(word, NULL, 10), value = host;
         bool signals = v->known, changed = true;
         switch (field) {
-        case 20: value = v->own ? count_threads(v->t->proc) : host; break;
+        case 20: value = v->nthreads ? v->nthreads : host; break;
         case 23: value = size.all; break;
         case 24: value = resident(v, &size, host * GUEST_PAGE_SIZE) / GUEST_PAGE_SIZE; break;
+        case 31: value = host | (v->queued & low_signals); break;
+        case 32: value = blocked(v, host) & low_signals; break;
         case 33: value = signals ? v->ignored & low_signals : host; break;
         case 34: value = signals ? v->caught & low_signals : host; break;
         case 47: value = v->start_brk; break;
@@ -292,7 +324,7 @@ static bool add_status_line(const struct proc_view *v, const struct sizes *size,
 {
     struct linux_thread *t = v->t;
     const char *colon = strchr(line, ':');
-    uint64_t host = colon ? strtoull(colon + 1, NULL, 10) : 0, all = size->all / 1024;
+    uint64_t host = colon ? strtoull(colon + 1, NULL, 10) : 0, all = size->all / 1024, set = colon ? strtoull(colon + 1, NULL, 16) : 0;
     if (strncmp(line, "x86_", 4) == 0) /* of the host's instruction set */
         return true;
     const struct {
@@ -309,7 +341,10 @@ static bool add_status_line(const struct proc_view *v, const struct sizes *size,
         {"VmStk:", true, size->stack / 1024, "VmStk:\t%8" PRIu64 " kB\n"},
         {"VmExe:", true, smaller(size->text, size->exec) / 1024, "VmExe:\t%8" PRIu64 " kB\n"},
         {"VmLib:", true, (size->exec - smaller(size->text, size->exec)) / 1024, "VmLib:\t%8" PRIu64 " kB\n"},
-        {"Threads:", v->own, v->own ? count_threads(t->proc) : 0, "Threads:\t%" PRIu64 "\n"},
+        {"Threads:", v->nthreads > 0, v->nthreads, "Threads:\t%" PRIu64 "\n"},
+        {"SigPnd:", true, set | v->queued, "SigPnd:\t%016" PRIx64 "\n"},
+        {"ShdPnd:", true, set | v->shared, "ShdPnd:\t%016" PRIx64 "\n"},
+        {"SigBlk:", true, blocked(v, set), "SigBlk:\t%016" PRIx64 "\n"},
         {"SigIgn:", v->known, v->ignored, "SigIgn:\t%016" PRIx64 "\n"},
         {"SigCgt:", v->known, v->caught, "SigCgt:\t%016" PRIx64 "\n"},
         {"Seccomp:", v->own, v->own ? (uint64_t)seccomp_mode(t) : 0, "Seccomp:\t%" PRIu64 "\n"},

@@ -1,5 +1,5 @@
 /*
- * The private state of a thread's signals, shared by signal.c, sigcalls.c and coredump.c only.
+ * The private state of a thread's signals, shared by signal.c, sigcalls.c, coredump.c and procview.c only.
  */
 #ifndef BTV_LINUX_SIG_STATE_H
 #define BTV_LINUX_SIG_STATE_H

@@ -9,6 +9,7 @@
 #include <limits.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
@@ -278,6 +279,57 @@ static void memory_file(void)
     close(fd);
 }
 
+/* A number of /proc/PID/status in hexadecimal, or of stat's field. */
+static unsigned long status_set(pid_t pid, const char *key)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/status", pid);
+    const char *at = slurp(path) > 0 ? strstr(text, key) : NULL;
+    return at ? strtoul(at + strlen(key), NULL, 16) : 0;
+}
+static unsigned long stat_field(pid_t pid, int field)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/stat", pid);
+    const char *at = slurp(path) > 0 ? strrchr(text, ')') : NULL;
+    for (int i = 2; at && i < field; i++)
+        at = strchr(at + 1, ' ');
+    return at ? strtoul(at + 1, NULL, 10) : 0;
+}
+
+static void look_at_signals(pid_t pid, int how)
+{
+    const unsigned long blocked = status_set(pid, "SigBlk:"), own = status_set(pid, "SigPnd:"), all = status_set(pid, "ShdPnd:");
+    CHECK(blocked == 0xfffffffe7ffbfeff && stat_field(pid, 32) == 0x7ffbfeff, "%d: blocked %lx", how, blocked);
+    CHECK(own == (1ul << (SIGSEGV - 1) | 1ul << (SIGUSR1 - 1)) && stat_field(pid, 31) == own, "%d: pending %lx", how, own);
+    CHECK(all == (1ul << (SIGBUS - 1) | 1ul << (SIGUSR2 - 1)), "%d: pending in the process %lx", how, all);
+}
+
+static void signals(void)
+{
+    sigset_t old;
+    int status;
+    const uint64_t set = 0xfffffffe7ffbfeff;
+    sigprocmask(SIG_SETMASK, NULL, &old);
+    syscall(SYS_rt_sigprocmask, SIG_SETMASK, &set, NULL, 8);
+    syscall(SYS_tgkill, getpid(), gettid(), SIGSEGV);
+    syscall(SYS_tgkill, getpid(), gettid(), SIGUSR1);
+    kill(getpid(), SIGBUS);
+    kill(getpid(), SIGUSR2);
+    look_at_signals(getpid(), 0);
+    pid_t parent = getpid(), pid = fork();
+    if (!pid) {
+        check_failed = 0;
+        look_at_signals(parent, 1);
+        _exit(check_failed != 0);
+    }
+    CHECK(waitpid(pid, &status, 0) == pid && status == 0, "as another process sees them");
+    for (int sig = 1; sig < 32; sig++)
+        if (sig != SIGKILL && sig != SIGSTOP)
+            signal(sig, SIG_IGN), signal(sig, SIG_DFL);
+    sigprocmask(SIG_SETMASK, &old, NULL);
+}
+
 int main(int argc, char **argv)
 {
     (void)argc;
@@ -289,5 +341,6 @@ int main(int argc, char **argv)
     threads_and_files(argv);
     without_descriptors();
     memory_file();
+    signals();
     return check_done();
 }
