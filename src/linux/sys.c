@@ -460,6 +460,7 @@ void linux_syscall(struct linux_thread *t)
     for (unsigned i = 0; i < 6; i++)
         a[i] = cpu->slot[abi->slot_arg[i]];
 
+    cpu->ll_addr = 1; /* a kernel's way back to user mode ends reservations */
     const struct sys_row *row = sys_row_find(abi, nr);
     struct sys_strace st;
     bool trace = t->proc->opt.strace;

@@ -248,6 +248,42 @@ static void test_unannounced(void)
     munmap(w, 4096);
 }
 
+/* Entering the kernel and coming back ends a reservation: arch/riscv/kernel/entry.S stores conditionally on its way out. */
+static volatile uint64_t cell = 5, beats;
+static void beat(int sig)
+{
+    (void)sig;
+    cell = 6;
+    cell = 5; /* what the reservation saw */
+    beats++;
+}
+static void test_reservation(void)
+{
+    int stored = 0;
+    signal(SIGALRM, beat);
+    for (int i = 0; i < 30; i++) {
+        uint64_t failed;
+        beats = 0;
+        ualarm(300, 0);
+        __asm__ volatile("lr.d t0, (%1)\n"
+                         "1: ld t1, (%2)\n"
+                         "beqz t1, 1b\n"
+                         "sc.d %0, t1, (%1)" : "=&r"(failed) : "r"(&cell), "r"(&beats) : "t0", "t1", "memory");
+        stored += !failed;
+    }
+    CHECK(stored == 0 && cell == 5, "signal between: stored %d times", stored);
+    for (int i = 0; i < 30; i++) {
+        uint64_t failed;
+        register long a7 __asm__("a7") = SYS_getpid;
+        register uint64_t *at __asm__("a1") = (uint64_t *)&cell;
+        __asm__ volatile("lr.d t0, (%1)\n"
+                         "ecall\n"
+                         "sc.d %0, t0, (%1)" : "=&r"(failed) : "r"(at), "r"(a7) : "a0", "t0", "memory");
+        stored += !failed;
+    }
+    CHECK(stored == 0, "system call between: stored %d times", stored);
+}
+
 int main(void)
 {
     test_unannounced();
@@ -257,5 +293,6 @@ int main(void)
     test_hwprobe();
     test_auxv();
     test_code();
+    test_reservation();
     return check_done();
 }
