@@ -6,6 +6,7 @@
  *   mm.c             mmap family, brk                    path.c   -L ROOT look-up
  *   fs.c proc.c      files, /proc as the guest sees it   net.c time.c ipc.c misc.c
  *   signal.c         host signals <-> guest signals      frame of the ABI in abi/<isa>.c
+ *   sigshared.c      what threads share of them          procmem.c  memory of processes by /proc and by number
  *   coredump.c       core files of guests
  *   thread.c         clone, fork, vfork, exit, futex glue
  *   abi/<isa>.c      everything that depends on the guest's instruction set: struct layouts, signal frame, vDSO, auxv
@@ -169,7 +170,7 @@ struct linux_process {
     struct linux_thread *threads;
     struct linux_sighand *sighand;
     _Atomic(void *) spare_signal[4]; /* signal_private of ended threads */
-    /* Synchronous signals sent to the process that the thread which got them blocks: signal.c. */
+    /* Synchronous signals sent to the process that the thread which got them blocks: sigshared.c. */
     _Atomic uint64_t shared_claimed, shared_pending;
     siginfo_t shared_info[LINUX_SYNC_MAX + 1];
     int exit_code;           /* exit_group */

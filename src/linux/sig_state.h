@@ -1,5 +1,5 @@
 /*
- * The private state of a thread's signals, shared by signal.c, sigcalls.c, coredump.c and procview.c only.
+ * The private state of a thread's signals, shared by signal.c, sigshared.c, sigcalls.c, coredump.c and procview.c only.
  */
 #ifndef BTV_LINUX_SIG_STATE_H
 #define BTV_LINUX_SIG_STATE_H
@@ -31,9 +31,12 @@ struct signal_state {
 };
 
 /*
- * Synchronous signals sent to the process wait in linux_process where every thread finds them, while all threads block them.  take: one of
- * `set`, or 0.  offer: those that another thread than t would take are sent to it.
+ * sigshared.c: synchronous signals sent to the process wait in linux_process, where every thread finds them.  is_shared, share, for the host handler: does
+ * t not want what it got, and is it for the process; then it waits, unless one does already, as in the kernel.  take: one of `set`, or 0.  offer: those that
+ * another thread than t wants at once are sent to it.
  */
+bool linux_signal_is_shared(const struct linux_thread *t, int sig, int code);
+void linux_signal_share(struct linux_process *p, int sig, const siginfo_t *info);
 int linux_signal_take_shared(struct linux_process *p, uint64_t set, siginfo_t *info);
 void linux_signal_offer_shared(struct linux_thread *t);
 void linux_signal_set_mask(struct linux_thread *t, uint64_t mask);

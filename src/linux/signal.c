@@ -160,64 +160,6 @@ void linux_signal_unmark(int sig, siginfo_t *info)
         info->si_code &= ~MARK;
 }
 
-/* -- synchronous signals of the process ---------------------------------------------------------------------- */
-
-/* In the host handler: does the signal belong to the process, and does t not want it? */
-static bool is_shared(const struct linux_thread *t, int sig, int code)
-{
-    const struct signal_state *h = t->signal_private;
-    uint64_t mask = h->temp_active ? t->sigmask & h->temp_mask : t->sigmask, bit = LINUX_SIGBIT(sig);
-    return (bit & SYNC_SIGNALS) && code == SI_USER && (mask & bit) && !(h->wait_set & bit);
-}
-
-/* One instance waits; further ones are dropped, as by the kernel. */
-static void share(struct linux_process *p, int sig, const siginfo_t *info)
-{
-    uint64_t bit = LINUX_SIGBIT(sig);
-    if (atomic_fetch_or(&p->shared_claimed, bit) & bit)
-        return;
-    p->shared_info[sig] = *info;
-    atomic_fetch_or(&p->shared_pending, bit);
-}
-
-int linux_signal_take_shared(struct linux_process *p, uint64_t set, siginfo_t *info)
-{
-    for (uint64_t ready; (ready = atomic_load(&p->shared_pending) & set) != 0;) {
-        int sig = __builtin_ctzll(ready) + 1;
-        uint64_t bit = LINUX_SIGBIT(sig);
-        if (!(atomic_fetch_and(&p->shared_pending, ~bit) & bit))
-            continue; /* another thread was faster */
-        *info = p->shared_info[sig];
-        atomic_fetch_and(&p->shared_claimed, ~bit);
-        return sig;
-    }
-    return 0;
-}
-
-/* Would the thread take the signal as soon as it got it? */
-static bool wants(const struct linux_thread *t, uint64_t bit)
-{
-    const struct signal_state *h = t->signal_private;
-    return !((h->temp_active ? h->temp_mask : t->sigmask) & bit) || (h->wait_set & bit);
-}
-
-void linux_signal_offer_shared(struct linux_thread *t)
-{
-    struct linux_process *p = t->proc;
-    siginfo_t info;
-    pthread_mutex_lock(&p->lock);
-    for (const struct linux_thread *o = p->threads; o; o = o->next) {
-        uint64_t want = 0;
-        for (uint64_t bits = atomic_load(&p->shared_pending); o != t && bits; bits &= bits - 1)
-            want |= wants(o, bits & -bits) ? bits & -bits : 0;
-        for (int sig; want && (sig = linux_signal_take_shared(p, want, &info)) != 0;) {
-            linux_signal_mark(&info); /* only to itself may a thread send one with the code of kill(2) */
-            linux_host_syscall(SYS_rt_tgsigqueueinfo, (uint64_t)getpid(), (uint64_t)o->tid, (uint64_t)sig, (uint64_t)(uintptr_t)&info, 0, 0);
-        }
-    }
-    pthread_mutex_unlock(&p->lock);
-}
-
 /* -- host handler ------------------------------------------------------------------------------------------- */
 
 static void host_action(int sig, uint64_t handler, uint64_t flags)
@@ -307,8 +249,8 @@ static void host_handler(int sig, siginfo_t *info, void *context)
     TRACE(signal, "%d queued: code %d%s", sig, info->si_code, atomic_load(&t->queued) & bit ? ", one is already waiting" : "");
     siginfo_t plain = *info;
     linux_signal_unmark(sig, &plain);
-    if (is_shared(t, sig, plain.si_code)) {
-        share(t->proc, sig, &plain);
+    if (linux_signal_is_shared(t, sig, plain.si_code)) {
+        linux_signal_share(t->proc, sig, &plain);
     } else if (!(atomic_load(&t->queued) & bit)) {
         h->info[sig] = plain;
         atomic_fetch_or(&t->queued, bit);
@@ -345,30 +287,6 @@ void linux_signal_mirror_action(const struct linux_process *p, int sig)
 }
 
 /* -- life of processes and threads -------------------------------------------------------------------------- */
-
-struct linux_sighand *linux_sighand_new(const struct linux_sighand *from)
-{
-    struct linux_sighand *s = chaos_alloc_fails(CHAOS_NEEDED) ? NULL : calloc(1, sizeof *s);
-    if (!s)
-        return NULL;
-    if (from)
-        memcpy(s->action, from->action, sizeof s->action);
-    pthread_mutex_init(&s->lock, NULL);
-    s->users = 1;
-    return s;
-}
-
-struct linux_sighand *linux_sighand_share(struct linux_sighand *s)
-{
-    atomic_fetch_add(&s->users, 1);
-    return s;
-}
-
-void linux_sighand_drop(struct linux_sighand *s)
-{
-    if (atomic_fetch_sub(&s->users, 1) == 1)
-        free(s);
-}
 
 void linux_signal_init(struct linux_process *p)
 {
