@@ -23,6 +23,9 @@
 
 #include "linux/procmaps.h"
 
+#ifndef STATX_ATTR_MOUNT_ROOT
+#define STATX_ATTR_MOUNT_ROOT 0x2000 /* Linux 5.8 */
+#endif
 #ifndef PROC_SUPER_MAGIC
 #define PROC_SUPER_MAGIC 0x9fa0
 #endif
@@ -204,6 +207,17 @@ static struct proc_where find_in(struct linux_thread *t, const char *dir, const 
     return name->place == IN_PROCESS || is_hidden(t, &w, name) ? w : none;
 }
 
+/* Has somebody mounted another file over this one of /proc/PID?  Then that is what the path leads to.  cpuinfo and the like stay the
+ * guest's: where a container mounts over them, it speaks of the host's machine. */
+static bool is_mounted_over(int dirfd, const char *path, const struct proc_name *name)
+{
+    struct statx x;
+    return name->place == IN_PROCESS &&
+           linux_host_syscall(SYS_statx, (uint64_t)(int64_t)dirfd, (uint64_t)(uintptr_t)path, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, 0,
+                              (uint64_t)(uintptr_t)&x, 0) == 0 &&
+           x.stx_attributes & STATX_ATTR_MOUNT_ROOT;
+}
+
 struct proc_where proc_find(struct linux_thread *t, int dirfd, const char *path)
 {
     struct proc_where none = {.file = PROC_NONE};
@@ -215,7 +229,9 @@ struct proc_where proc_find(struct linux_thread *t, int dirfd, const char *path)
         return none;
     memcpy(parent, path, n);
     parent[n] = 0;
-    return proc_directory(dirfd, n ? parent : name > path ? "/" : ".", dir) ? find_in(t, dir, &what) : none;
+    if (!proc_directory(dirfd, n ? parent : name > path ? "/" : ".", dir) || is_mounted_over(dirfd, path, &what))
+        return none;
+    return find_in(t, dir, &what);
 }
 
 struct proc_where proc_find_name(struct linux_thread *t, const char *path)

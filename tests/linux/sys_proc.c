@@ -8,11 +8,13 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -330,6 +332,42 @@ static void signals(void)
     sigprocmask(SIG_SETMASK, &old, NULL);
 }
 
+/* A file that is mounted over one of /proc is seen there, before and after it is written. */
+static int mounted_over(void)
+{
+    char path[] = "/tmp/sys_proc.XXXXXX", buf[8];
+    int fd = mkstemp(path);
+    if (unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0 || mount(path, "/proc/self/cmdline", NULL, MS_BIND, NULL) != 0) {
+        unlink(path);
+        return 77;
+    }
+    unlink(path);
+    int in = open("/proc/self/cmdline", O_RDONLY);
+    if (read(in, buf, sizeof buf) != 0)
+        return 1;
+    if (write(fd, "title", 6) != 6 || read(in, buf, sizeof buf) != 6 || strcmp(buf, "title"))
+        return 2;
+    close(in);
+    if (slurp("/proc/self/cmdline") != 6 || slurp("/proc/thread-self/../../cmdline") != 6 || strcmp(text, "title"))
+        return 3;
+    if (slurp("/proc/thread-self/cmdline") <= 6) /* that is another file */
+        return 4;
+    return umount2("/proc/self/cmdline", MNT_DETACH) || slurp("/proc/self/cmdline") <= 6 ? 5 : 0;
+}
+
+static void mounts(void)
+{
+    int st;
+    pid_t pid = fork();
+    if (pid == 0)
+        _exit(mounted_over());
+    CHECK(waitpid(pid, &st, 0) == pid && WIFEXITED(st), "status %x", st);
+    if (WEXITSTATUS(st) == 77)
+        printf("mounting over /proc: skipped\n");
+    else
+        CHECK(WEXITSTATUS(st) == 0, "mounted over /proc/self/cmdline: %d", WEXITSTATUS(st));
+}
+
 int main(int argc, char **argv)
 {
     (void)argc;
@@ -342,5 +380,6 @@ int main(int argc, char **argv)
     without_descriptors();
     memory_file();
     signals();
+    mounts();
     return check_done();
 }
