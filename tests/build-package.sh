@@ -3,7 +3,8 @@
 # source package in a chroot, and prints how many of its own tests passed, failed and were skipped.
 #
 #   MODE     native (amd64 root) | btv (riscv64 root, btv-run as its binfmt_misc interpreter) | qemu (the same, qemu-riscv64-static)
-#   PACKAGE  a row of the table `recipe` below: libuv1 gawk zsh coreutils libsigsegv
+#   PACKAGE  one with a recipe below: libuv1 gawk zsh coreutils libsigsegv; perl ruby3.3 php8.4 sqlite3 (the packaged program under
+#            the tests of its source, see there)
 #   -e       the interpreter, static (default $BUILD/src/cli/btv-run, $BUILD defaulting to build; or qemu-riscv64-static)
 #   -f       environment of the interpreter, for example BTV_OPTIONS=--tier=interp
 #   -j       parallel jobs (default 2)
@@ -28,10 +29,11 @@ base_packages=(base-files base-passwd bash bsdutils bsdextrautils coreutils dash
     autotools-dev autopoint gettext bison file procps python3 tzdata login passwd patch bzip2 xz-utils mawk strace)
 needed_packages=(locales-all cmake dh-exec netbase pkgconf libmpfr-dev libreadline-dev libsigsegv-dev groff libcap-dev libelf-dev
     libgdbm-dev libncurses-dev libpcre2-dev texinfo libattr1-dev libacl1-dev attr acl libselinux1-dev gperf libgmp-dev libssl-dev
-    libsystemd-dev)
+    libsystemd-dev ruby php-cli php-mbstring tcl8.6-dev)
 
 # -- recipes: how each package's tests run, and how their output becomes lines "PASS|FAIL|SKIP|XFAIL|ERROR test" ------------------------
 # test_PACKAGE runs in the chroot in the package's folder, with the words of -t; count_PACKAGE runs outside, there too.
+# build_PACKAGE, if there is one, takes the place of debian/rules.
 # check_PACKAGE=yes: the build has to know that tests will be wanted, so it cannot be told nocheck; debian/rules must not run them itself.
 # shellcheck disable=SC2034  # read as check_$package
 check_libuv1=yes
@@ -88,6 +90,68 @@ count_coreutils() {
     count_automake
 }
 
+# The next four test the interpreter that Debian packages, against the tests of its source; a build makes only what they need beside it.
+# each_test LIMIT COMMAND FILE...: COMMAND for each file, between lines that count_each reads
+each_test() {
+    local limit=$1 command=$2 f
+    shift 2
+    for f in "$@"; do
+        echo "=== $f"
+        timeout -k 1 "$limit" bash -c "$command" - "$f" </dev/null
+        echo "=== $f status $?"
+    done
+}
+build_perl() {
+    ln -sf /usr/bin/perl t/perl
+    for d in /usr/lib/*/perl-base /usr/share/perl/5.* /usr/lib/*/perl/5.*; do cp -rn "$d/." lib/; done
+}
+test_perl() {
+    local GLOBIGNORE='re/fold_grind*:re/uniprops*'
+    cd t || return
+    # fold_grind_* try half a million regular expressions each; uniprops* want a file that only a build of perl makes
+    [ $# -gt 0 ] || set -- {base,cmd,comp,io,mro,lib,op,class,uni,re}/*.t
+    # shellcheck disable=SC2016  # for the inner shell
+    PERL_CORE=1 each_test 600 './perl TEST "$1"' "$@"
+}
+count_perl() {
+    sed -nE 's/^t\/(.*[^ ]) \.+ ok$/PASS \1/p; s/^t\/(.*[^ ]) \.+ (skipped|skipping)\b.*/SKIP \1/p
+        s/^t\/(.*[^ ]) \.+ ?(FAILED.*)/FAIL \1 \2/p; s/^=== (.*) status (124|137)$/FAIL \1 no end/p' ../log.test
+}
+build_ruby3.3() { :; }
+test_ruby3.3() {
+    export OPENSSL_CONF=$PWD/debian/openssl.cnf
+    [ $# -gt 0 ] || set -- test/ruby/test_{alias,array,basicinstructions,bignum,call,case,clone,closure,comparable,complex,const,data,defined,dup,encoding}.rb \
+        test/ruby/test_{enum,enumerator,ensure,env,eval,exception,fiber,float,fnmatch,hash,ifunless,integer,iterator,keyword,lambda,lazy_enumerator}.rb \
+        test/ruby/test_{marshal,math,method,numeric,pack,pattern_matching,proc,process,rand,range,rational,regexp,signal,sprintf,string,struct}.rb \
+        test/ruby/test_{symbol,thread,thread_queue,time,transcode,unicode_escape,variable,weakmap,yield}.rb test/{zlib,digest,strscan,stringio}/test_*.rb
+    # shellcheck disable=SC2016
+    each_test 900 'ruby test/runner.rb -v --seed=1 --excludes-dir=test/excludes/ --excludes-dir=debian/tests/excludes/any/ \
+        --excludes-dir=debian/tests/excludes/autopkgtest/ --name="!/memory_leak/" "$1"' "$@"
+}
+count_ruby3.3() {
+    awk '/^\[ *[0-9]+\/[0-9]+\] .*#test_/ && / = [0-9.]+ s/ { sub(/^\[[^]]*\] /, ""); sub(/ = [0-9.]+ s.*/, ""); at[$0] = "PASS" }
+        /^ +[0-9]+\) (Failure|Error|Skipped):$/ { kind = /Skipped/ ? "SKIP" : "FAIL"; getline; sub(/ \[.*/, ""); sub(/:$/, ""); at[$0] = kind }
+        /^=== .* status (124|137)$/ { at[$2 " no end"] = "FAIL" }
+        END { for (t in at) print at[t], t }' ../log.test
+}
+build_php8.4() { :; }
+test_php8.4() {
+    NO_INTERACTION=1 TEST_PHP_EXECUTABLE=/usr/bin/php php run-tests.php -q --no-color --no-progress "${@:-Zend/tests}"
+}
+count_php8.4() {
+    sed -nE 's/^(PASS|SKIP|FAIL|XFAIL|BORK|WARN|LEAK) .*\[([^]]*\.phpt)\].*/\1 \2/p' ../log.test | sed -E 's/^(BORK|WARN|LEAK)/ERROR/'
+}
+build_sqlite3() {
+    ./configure --with-tcl="$(echo /usr/lib/*/tcl8.6)" CFLAGS=-O1 && make testfixture
+}
+test_sqlite3() {
+    # shellcheck disable=SC2016
+    each_test 7200 './testfixture "$1"' "${@:-test/veryquick.test}"
+}
+count_sqlite3() {
+    sed -nE 's/^([A-Za-z0-9_.-]+)\.\.\. Ok$/PASS \1/p; s/^! ([^ ]+) expected:.*/FAIL \1/p; s/^=== (.*) status [^0].*/FAIL \1/p' ../log.test
+}
+
 # -- in the chroot: build-package.sh --step STEP PACKAGE [TEST...] ------------------------------------------------------------------------
 if [ "${1:-}" = --step ]; then
     step=$2 package=$3
@@ -95,6 +159,10 @@ if [ "${1:-}" = --step ]; then
     cd /build/src || exit 99
     case $step in
     build)
+        if declare -F "build_$package" >/dev/null; then
+            "build_$package"
+            exit
+        fi
         check=check_$package options="parallel=$JOBS nodoc"
         if [ -n "${!check:-}" ]; then
             sed -i 's/^\(\t[ -]*\)dh_auto_test/\1: dh_auto_test/' debian/rules

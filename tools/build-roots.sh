@@ -11,9 +11,10 @@ packages=(base-files base-passwd bash coreutils dash grep sed gawk findutils tar
     redis-server redis-tools ripgrep gron nodejs openjdk-21-jre-headless stress-ng)
 if [ "${1:-}" = -l ]; then
     packages+=(g++-14 file bc jq zsh tcl8.6 luajit pypy3 ghc sbcl erlang-base erlang-dev erlang-crypto elixir golang-go rustc cargo ocaml-nox
-        chezscheme guile-3.0 clisp ecl swi-prolog-nox python3-cffi pcre2-utils gjs postgresql-17 iproute2
+        openjdk-21-jdk-headless chezscheme guile-3.0 clisp ecl swi-prolog-nox python3-cffi pcre2-utils gjs postgresql-17 iproute2
         libglib2.0-tests libglib2.0-bin gjs-tests dbus-tests dbus dbus-daemon ostree-tests libsoup-3.0-tests graphene-tests gdk-pixbuf-tests
-        libxmlb-tests systemd-tests pango1.0-tests glib-networking-tests libblas-test liblapack-test openssh-tests openssh-client
+        libxmlb-tests systemd-tests systemd shared-mime-info tzdata locales-all netbase
+        pango1.0-tests glib-networking-tests libblas-test liblapack-test openssh-tests openssh-client
         openssh-server libei-tests samtools-test htslib-test bedtools-test libgcab-tests bolt-tests libjcat-tests snapd-glib-tests
         xdg-dbus-proxy-tests)
 fi

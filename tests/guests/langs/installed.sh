@@ -18,6 +18,12 @@ list() {
 }
 export XDG_RUNTIME_DIR=$PWD/run HOME=$PWD SYSTEMD_LOG_LEVEL=err
 mkdir -p run && chmod 700 run
+# what maintainer scripts make when these packages are installed
+[ -s /etc/machine-id ] || dbus-uuidgen --ensure=/etc/machine-id 2>/dev/null
+case $dir in glib | gdk-pixbuf) update-mime-database /usr/share/mime 2>/dev/null ;; esac
+for query in /usr/lib/*/gdk-pixbuf-2.0/gdk-pixbuf-query-loaders; do
+    [ "$dir" != gdk-pixbuf ] || "$query" --update-cache
+done
 here=$PWD
 list | while IFS=$'\t' read -r name command; do
     [[ $name =~ $only ]] || continue
