@@ -7,7 +7,7 @@
 #   GUESTS folder to keep the built programs in       LIMIT seconds for each run, default 180: a busy machine is no failure
 here=$(cd "$(dirname "$0")" && pwd)
 : "${BTV:=$here/../build/btv-run}"
-all='default interp hot tiny regs flush cache alloc check'
+all='default interp hot tiny regs flush cache alloc yield check'
 cc=${RISCV_CC:-riscv64-linux-gnu-gcc}
 command -v "$cc" >/dev/null || { echo "skipped: no RISC-V compiler ($cc)"; exit 77; }
 
@@ -21,6 +21,7 @@ options() {
     flush) echo --chaos=hot=1,flush-every=7 ;;
     cache) echo --chaos=hot=1 --code-cache-mib=1 ;;
     alloc) echo --chaos=hot=1,alloc=20 ;;
+    yield) echo --chaos=no-chain,yield=20 ;;
     check) echo --check=exec --chaos=hot=2 ;;
     esac
 }

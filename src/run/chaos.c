@@ -1,10 +1,15 @@
 /*
  * What --chaos does while guest code runs; chaos.def has the switches.  Nothing of it may be seen by the guest: no host thread,
- * no signal, no descriptor.  Every decision comes from the thread's own generator.
+ * no signal, no descriptor.  Every decision comes from the thread's own generator, but what a thread cannot afford is left out.
+ *
+ * A thread can afford to spend half of its life asleep, or on translating, and a second in any case.  So a short program is
+ * treated as wildly as the switches say, and no loop, however long, becomes more than a few times slower than in the interpreter:
+ * without that, sleeping at every 20th block or losing each block before it is used again costs a factor of hundreds.
  */
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/chaos.h"
@@ -12,11 +17,19 @@
 
 #define MAX_DROPPED 8
 #define MAX_SLEEP_US 300
+#define FREE_NS UINT64_C(1000000000)
 
 void chaos_start(struct engine *e)
 {
     const struct engine_config *c = &e->cfg;
     e->chaotic = c->mix || c->drop || c->storm || c->yield;
+    e->pays = c->drop || c->flush_every || c->cache_kib;
+}
+
+void chaos_forked(struct engine_thread *t)
+{
+    t->born_ns = chaos_now_ns();
+    t->asleep_ns = t->translating_ns = 0;
 }
 
 void chaos_thread_start(struct engine_thread *t)
@@ -24,6 +37,24 @@ void chaos_thread_start(struct engine_thread *t)
     struct engine *e = t->engine;
     uint64_t ordinal = e->cfg.seed + atomic_fetch_add(&e->births, 1);
     t->random = chaos_random(&ordinal);
+    chaos_forked(t);
+}
+
+uint64_t chaos_now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+static bool affords(const struct engine_thread *t, uint64_t spent_ns)
+{
+    return spent_ns < FREE_NS || spent_ns < (chaos_now_ns() - t->born_ns) / 2;
+}
+
+bool chaos_may_waste(const struct engine_thread *t)
+{
+    return affords(t, t->translating_ns);
 }
 
 static bool one_in(struct engine_thread *t, uint64_t n)
@@ -69,16 +100,27 @@ static void drop_some(struct engine_thread *t)
     pthread_mutex_unlock(&e->lock);
 }
 
+/* What others do with the processor meanwhile counts, too: on a busy machine it is more than the sleep. */
+static void give_way(struct engine_thread *t)
+{
+    bool sleeps = one_in(t, 4);
+    useconds_t us = (useconds_t)(chaos_random(&t->random) % MAX_SLEEP_US);
+    if (!affords(t, t->asleep_ns))
+        return;
+    uint64_t start = chaos_now_ns();
+    if (sleeps)
+        usleep(us);
+    else
+        sched_yield();
+    t->asleep_ns += chaos_now_ns() - start;
+}
+
 void chaos_visit(struct engine_thread *t)
 {
     const struct engine_config *c = &t->engine->cfg;
-    if (one_in(t, c->yield)) {
-        if (one_in(t, 4))
-            usleep((useconds_t)(chaos_random(&t->random) % MAX_SLEEP_US));
-        else
-            sched_yield();
-    }
-    if (one_in(t, c->drop))
+    if (one_in(t, c->yield))
+        give_way(t);
+    if (one_in(t, c->drop) && chaos_may_waste(t))
         drop_some(t);
     if (one_in(t, c->storm))
         interrupt_somebody(t);

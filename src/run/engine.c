@@ -296,6 +296,7 @@ void engine_fork_child(struct engine *e, struct engine_thread *t)
     cache_disown(e); /* the parent goes on appending to its memory */
     memset(&e->stats, 0, sizeof e->stats);
     memset(&t->stats, 0, sizeof t->stats);
+    chaos_forked(t);
 }
 
 /* Guest memory that may be gone, without a fault.  How many of the n bytes. */

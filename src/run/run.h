@@ -125,6 +125,7 @@ struct engine {
     _Atomic(struct engine_thread *) spare[SPARE_THREADS]; /* of ended threads, with their stacks and tables; their arenas are empty */
     _Atomic uint64_t pause_until_ms; /* translating failed for want of memory: no new attempt before, on CLOCK_MONOTONIC */
     bool chaotic;  /* the dispatcher calls chaos_visit */
+    bool pays;     /* time spent on translating is measured, and limited: chaos_may_waste */
     _Atomic uint64_t births; /* of threads */
     bool stopping; /* somebody holds all threads out of code */
 
@@ -167,7 +168,8 @@ struct engine_thread {
     uint8_t *stack_map;       /* guard page + shadow return stack */
     struct stats stats;
     struct btv_error err;
-    uint64_t random;          /* chaos.c */
+    uint64_t random;          /* chaos.c, like the next three */
+    uint64_t born_ns, asleep_ns, translating_ns; /* when it started; what yield, and the switches that lose translated code, have cost */
     struct places *places;    /* recording.c */
 
     /* fetch window */
@@ -274,8 +276,12 @@ void trace_left(struct engine_thread *t, uint64_t entered, enum host_exit k);
 /* -- chaos.c -- */
 void chaos_start(struct engine *e);
 void chaos_thread_start(struct engine_thread *t);
+void chaos_forked(struct engine_thread *t); /* its life starts now, in a new process */
 /* Before each step of the dispatcher, if engine.chaotic. */
 void chaos_visit(struct engine_thread *t);
+/* Can the thread afford to lose translated code?  Otherwise it keeps what it has, and interprets the rest. */
+bool chaos_may_waste(const struct engine_thread *t);
+uint64_t chaos_now_ns(void);
 /* mix: executions before the block at pc is translated; is a translated block interpreted this time? */
 unsigned chaos_threshold(const struct engine *e, uint64_t pc);
 bool chaos_interprets(struct engine_thread *t);

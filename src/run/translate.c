@@ -87,11 +87,11 @@ static struct block *publish(struct engine_thread *t, const struct guest_lift *g
     struct block *b = NULL;
     enum btv_status st = cache_publish(e, g, code, &b, &t->err);
     if (st == BTV_LIMIT || st == BTV_NOMEM) {
-        if (!cache_flush(e, t))
+        if (!chaos_may_waste(t) || !cache_flush(e, t))
             goto pause;
         st = cache_publish(e, g, code, &b, &t->err);
     }
-    if (st == BTV_OK && e->cfg.flush_every && e->stats.tier[TIER_BASELINE].blocks % e->cfg.flush_every == 0) {
+    if (st == BTV_OK && e->cfg.flush_every && e->stats.tier[TIER_BASELINE].blocks % e->cfg.flush_every == 0 && chaos_may_waste(t)) {
         if (!cache_flush(e, t))
             goto pause;
         b = NULL;
@@ -118,12 +118,6 @@ static struct block *translate_untimed(struct engine_thread *t, uint64_t pc)
     if (BTV_UNLIKELY(e->replay)) {
         recorded = recording_wants(t, TIER_BASELINE, pc);
         max = recorded < max ? recorded : max;
-    }
-    uint64_t pause = atomic_load_explicit(&e->pause_until_ms, memory_order_relaxed);
-    if (BTV_UNLIKELY(pause)) {
-        if (now_ms() < pause)
-            return NULL;
-        e->pause_until_ms = 0;
     }
     for (unsigned attempt = 0; attempt < e->tune.attempts; attempt++) {
         uint64_t gen = atomic_load_explicit(&e->generation, memory_order_acquire);
@@ -159,9 +153,18 @@ static struct block *translate_untimed(struct engine_thread *t, uint64_t pc)
 
 struct block *translate(struct engine_thread *t, uint64_t pc)
 {
-    uint64_t start = BTV_UNLIKELY(t->engine->cfg.timed) ? now_ns() : 0;
+    struct engine *e = t->engine;
+    uint64_t pause = atomic_load_explicit(&e->pause_until_ms, memory_order_relaxed);
+    if (BTV_UNLIKELY(pause)) {
+        if (now_ms() < pause)
+            return NULL;
+        e->pause_until_ms = 0;
+    }
+    uint64_t start = BTV_UNLIKELY(e->cfg.timed) ? now_ns() : 0, before = BTV_UNLIKELY(e->pays) ? chaos_now_ns() : 0;
     struct block *b = translate_untimed(t, pc);
     if (BTV_UNLIKELY(start))
         t->stats.tier[TIER_BASELINE].translate_ns += now_ns() - start;
+    if (BTV_UNLIKELY(before))
+        t->translating_ns += chaos_now_ns() - before;
     return b;
 }

@@ -1,7 +1,7 @@
 /*
  * Memory order between threads: what RVWMO forbids must never be seen.  Message passing (fences, release/acquire, LR/SC), store
  * buffering with full fences, load buffering, coherence of one location; each on a long row of fresh cells.
- * modes: default hot regs flush cache
+ * modes: default hot regs flush cache yield
  */
 #include "check.h"
 
