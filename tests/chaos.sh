@@ -10,7 +10,7 @@
 #
 #   BTV         btv-run, default build/btv-run        ROW  time limit of one guest in seconds, default 300
 #
-# The suites: tests/linux/*.c, tests/guests/engine/*.c and tests/regress/*.c, each a program that checks itself.  `pelt` in the table
+# The suites: the guests of tests/linux/run_guests.sh, tests/guests/engine/*.c and tests/regress/*.c.  `pelt` in the table
 # means: without --chaos, but each guest of the engine is pelted with signals that do nothing unless it handles them.
 # A failure prints the one command that repeats it.
 set -u
@@ -47,7 +47,7 @@ mkdir "$work/bin"
 export GUESTS=$work/bin LIMIT=${ROW:-300} MODES=default
 
 linux=() engine=()
-for f in tests/linux/*.c tests/linux/*.cc; do [ $quick = 0 ] || [[ " $quick_linux " = *" $(basename "${f%.*}") "* ]] && linux+=("$f"); done
+for f in tests/linux/{abi,sig,sys,thr}_*.c tests/linux/sig_*.cc; do [ $quick = 0 ] || [[ " $quick_linux " = *" $(basename "${f%.*}") "* ]] && linux+=("$f"); done
 for f in tests/guests/engine/*.c tests/regress/*.c; do [ $quick = 0 ] || [[ " $quick_engine " = *" $(basename "$f" .c) "* ]] && engine+=("$f"); done
 
 # judge SCRIPT GUEST [NAME=VALUE] - one guest by that script; counts in one()'s variables.  The setting is for the command that repeats it:
