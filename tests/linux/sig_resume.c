@@ -18,7 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { WAIT_MS = 300, STEP_MS = 40 };
+enum { WAIT_MS = 300, STEP_MS = 40, ATTEMPTS = 6 };
 static const struct timespec wait_time = {0, WAIT_MS * 1000000};
 static struct timespec left;
 static int word, epoll, semaphore;
@@ -95,7 +95,8 @@ static long now_ms(void)
     return t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-static void run(const struct wait *w, int sig, int then, const char *how, int expect)
+/* How long it took, in milliseconds. */
+static long run_once(const struct wait *w, int sig, int then, const char *how, int expect)
 {
     pid_t helper = disturb(sig, then);
     long start = now_ms();
@@ -106,8 +107,17 @@ static void run(const struct wait *w, int sig, int then, const char *how, int ex
     while (waitpid(helper, NULL, 0) == -1 && errno == EINTR)
         continue;
     CHECK(e == expect, "%s, %s: %ld errno %d after %ld ms", w->name, how, r, e, ms);
-    if (expect != EINTR)
-        CHECK(ms >= WAIT_MS - 1 && ms < WAIT_MS + 190, "%s, %s: %ld ms", w->name, how, ms);
+    CHECK(expect == EINTR || ms >= WAIT_MS - 1, "%s, %s: %ld ms", w->name, how, ms);
+    return ms;
+}
+
+/* A busy machine may wake us late at times; a wait that begins anew after a signal is late each time. */
+static void run(const struct wait *w, int sig, int then, const char *how, int expect)
+{
+    long ms = run_once(w, sig, then, how, expect);
+    for (int i = 1; i < ATTEMPTS && ms >= WAIT_MS + 190; i++)
+        ms = run_once(w, sig, then, how, expect);
+    CHECK(expect == EINTR || ms < WAIT_MS + 190, "%s, %s: %ld ms in attempt %d", w->name, how, ms, ATTEMPTS);
 }
 
 static volatile int ticks;
