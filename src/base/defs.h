@@ -19,6 +19,14 @@
 #define BTV_LIKELY(x) __builtin_expect(!!(x), 1)
 #define BTV_UNLIKELY(x) __builtin_expect(!!(x), 0)
 
+/* To be called before a stack is unmapped on which a task ended without returning: the address sanitizer has marked it. */
+#ifdef __SANITIZE_ADDRESS__
+void __asan_unpoison_memory_region(const volatile void *start, size_t bytes);
+#define BTV_STACK_LEFT(start, bytes) __asan_unpoison_memory_region(start, bytes)
+#else
+#define BTV_STACK_LEFT(start, bytes) ((void)0)
+#endif
+
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 #define CONTAINER_OF(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
 

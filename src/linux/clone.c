@@ -365,10 +365,11 @@ static struct shared_child *shared_new(struct linux_thread *t, const struct clon
 
 static void shared_free(struct shared_child *s, struct linux_thread *self)
 {
+    linux_set_self(self); /* first: what linux_thread_free does for the calling task is not to be done for us */
     if (s->child)
         linux_thread_free(s->child);
-    linux_set_self(self);
     linux_sighand_drop(s->proc.sighand);
+    BTV_STACK_LEFT(s->stack, THREAD_STACK_BYTES);
     munmap(s->stack, THREAD_STACK_BYTES);
     free(s);
 }

@@ -92,10 +92,10 @@ struct linux_thread *linux_thread_new(struct linux_process *p)
 void linux_thread_free(struct linux_thread *t)
 {
     linux_thread_unlink(t);
+    engine_thread_free(t->et);
+    linux_signal_thread_free(t); /* a task of its own stops using its signal stack, so it must still be known */
     if (t == linux_self())
         linux_set_self(NULL);
-    engine_thread_free(t->et);
-    linux_signal_thread_free(t);
     free(t);
 }
 
