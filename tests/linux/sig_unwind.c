@@ -320,8 +320,8 @@ static void test_preempted(void)
     current = 0;
     swapcontext(&scheduler, &coroutine[0]);
     setitimer(ITIMER_REAL, &off, NULL);
-    signal(SIGALRM, SIG_IGN);
-    CHECK(switches == 300 && fp_error == 0, "%d switches, %g", switches, fp_error);
+    signal(SIGALRM, SIG_IGN); /* more came if a tick was faster than the two calls above: it goes back to the scheduler, too */
+    CHECK(switches >= 300 && fp_error == 0, "%d switches, %g", switches, fp_error);
     for (int i = 0; i < COROUTINES; i++)
         CHECK(steps[i] > 0 && steps[i] % (i + 1) == 0, "coroutine %d: %ld steps", i, steps[i]);
     sigset_t s;
