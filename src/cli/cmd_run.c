@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -44,6 +45,8 @@ struct run {
     struct linux_options opt;
     char root[PATH_MAX];
     const char *argv0;
+    char *strace_file;      /* -o */
+    unsigned follow;        /* how often -f */
     char **env;             /* of the guest */
     char words[4096];       /* BTV_OPTIONS, split */
 };
@@ -156,6 +159,12 @@ static bool set_root(struct run *r, const char *dir)
     return true;
 }
 
+static int strace_on(struct linux_strace_options *st)
+{
+    st->on = true;
+    return -1;
+}
+
 static int start_recording(struct run *r, const char *file)
 {
     struct str head = STR_INIT;
@@ -173,6 +182,7 @@ static int start_recording(struct run *r, const char *file)
 /* Applies one option; -1: go on, otherwise the exit status. */
 static int apply(struct run *r, enum option_id id, char *value)
 {
+    struct linux_strace_options *st = &r->opt.strace;
     unsigned long long n;
     char *end;
     switch (id) {
@@ -196,33 +206,42 @@ static int apply(struct run *r, enum option_id id, char *value)
         r->opt.cpu = value;
         return -1;
     case OPT_CALLS:
-        r->opt.strace = true;
-        r->opt.strace_set = value + (strncmp(value, "trace=", 6) == 0 ? 6 : 0);
-        return -1;
+        st->set = value + (strncmp(value, "trace=", 6) == 0 ? 6 : 0);
+        return strace_on(st);
     case OPT_BYTES:
-        r->opt.strace = true;
-        r->opt.strace_bytes = (unsigned)strtoul(value, &end, 10);
-        if (!*end && end != value && r->opt.strace_bytes)
-            return -1;
+        st->bytes = (unsigned)strtoul(value, &end, 10);
+        if (!*end && end != value && st->bytes)
+            return strace_on(st);
         cli_error(r->self, "-s %s: not a number of bytes above 0", value);
         return CLI_USAGE;
     case OPT_TIMES:
-        r->opt.strace = r->opt.strace_times = true;
-        return -1;
+        st->times = true;
+        return strace_on(st);
+    case OPT_STAMP:
+        st->stamp++;
+        return strace_on(st);
+    case OPT_SINCE:
+        st->since_last = true;
+        return strace_on(st);
+    case OPT_PATHS:
+        st->paths = true;
+        return strace_on(st);
+    case OPT_COUNT:
+        st->count = 1;
+        return strace_on(st);
+    case OPT_BOTH:
+        st->count = 2;
+        return strace_on(st);
+    case OPT_WALL:
+        st->wall = true;
+        return strace_on(st);
     case OPT_FOLLOW:
-        r->opt.strace = true;
-        return -1;
+        r->follow++;
+        return strace_on(st);
     case OPT_OUTPUT:
     case OPT_STRACE:
-        r->opt.strace = true;
-        if (!value)
-            return -1;
-        r->opt.strace_fd = open(value, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_APPEND, 0666);
-        if (r->opt.strace_fd < 0) {
-            cli_error(r->self, "--strace=%s: %m; name a file that can be written", value);
-            return CLI_USAGE;
-        }
-        return -1;
+        r->strace_file = value ? value : r->strace_file;
+        return strace_on(st);
     case OPT_TRACE:
         if (!strcmp(value, "help")) {
             help_trace();
@@ -309,6 +328,26 @@ static unsigned find_option(char *word, char **value)
     return ARRAY_LEN(options);
 }
 
+/* Several letters behind one dash: applies all but the last, which is what word becomes.  -1, or the exit status. */
+static int split_cluster(struct run *r, char **word)
+{
+    char *value;
+    while ((*word)[1] && (*word)[1] != '-' && (*word)[2]) {
+        unsigned i = find_option(*word, &value);
+        if (i == ARRAY_LEN(options) || options[i].argument[0])
+            break;
+        char next[] = {'-', (*word)[2], '\0'};
+        if (find_option(next, &value) == ARRAY_LEN(options))
+            break;
+        int status = apply(r, (enum option_id)i, NULL);
+        if (status >= 0)
+            return status;
+        ++*word;
+        (*word)[0] = '-';
+    }
+    return -1;
+}
+
 /* Applies the leading options of argv[*at ...]; -1 and *at behind them, or the exit status. */
 static int parse_options(struct run *r, int argc, char **argv, int *at)
 {
@@ -316,6 +355,9 @@ static int parse_options(struct run *r, int argc, char **argv, int *at)
         char *word = argv[(*at)++], *value;
         if (!strcmp(word, "--"))
             break;
+        int status = split_cluster(r, &word);
+        if (status >= 0)
+            return status;
         unsigned i = find_option(word, &value);
         if (i == ARRAY_LEN(options)) {
             cli_error(r->self, "%s: no such option; `%s --help` lists them", word, r->self);
@@ -328,7 +370,7 @@ static int parse_options(struct run *r, int argc, char **argv, int *at)
             cli_error(r->self, "%s: %s; `%s --help` lists the options", word, takes ? "needs an argument" : "takes no argument", r->self);
             return CLI_USAGE;
         }
-        int status = apply(r, (enum option_id)i, value);
+        status = apply(r, (enum option_id)i, value);
         if (status >= 0)
             return status;
     }
@@ -362,6 +404,36 @@ static int parse_environment(struct run *r)
     return status;
 }
 
+/* Opens what -o names: a file, or the directory of the files of -ff.  -1, or the exit status. */
+static int strace_open(struct run *r)
+{
+    struct linux_strace_options *st = &r->opt.strace;
+    const char *name = r->strace_file, *dir = ".";
+    if (!st->on)
+        return -1;
+    time_t now = time(NULL);
+    st->utc_offset = (int)localtime(&now)->tm_gmtoff;
+    if (!name)
+        return -1;
+    if (r->follow < 2) {
+        st->fd = open(name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_APPEND, 0666);
+    } else {
+        char *slash = strrchr(r->strace_file, '/');
+        st->file = slash ? slash + 1 : name;
+        if (slash) {
+            *slash = '\0';
+            dir = slash == name ? "/" : name;
+        }
+        st->fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        if (slash)
+            *slash = '/';
+    }
+    if (st->fd >= 0)
+        return -1;
+    cli_error(r->self, "--strace=%s: %m; name a file that can be written", name);
+    return CLI_USAGE;
+}
+
 /* -- running ----------------------------------------------------------------------------------------------- */
 
 /* The guest a program is for: by its ELF header, else (a script) the first of the build. */
@@ -393,7 +465,7 @@ static int run(struct run *r, const char *path, char **argv)
 
 int cmd_run(int argc, char **argv)
 {
-    struct run r = {.self = "btv-run", .opt = {.strace_fd = STDERR_FILENO, .trace = {.fd = STDERR_FILENO}, .exec_fd = -1}};
+    struct run r = {.self = "btv-run", .opt = {.strace = {.fd = STDERR_FILENO}, .trace = {.fd = STDERR_FILENO}, .exec_fd = -1}};
     struct btv_error err = {0};
     const char *path;
     char *storage;
@@ -420,6 +492,8 @@ int cmd_run(int argc, char **argv)
         r.opt.exec_fd = (int)execfd;
     if (status < 0 && !by_kernel)
         status = parse_options(&r, argc, argv, &at);
+    if (status < 0)
+        status = strace_open(&r);
     if (status >= 0)
         return status;
     if (at >= argc) {

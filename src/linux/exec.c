@@ -157,7 +157,12 @@ int64_t linux_program_check(const struct linux_program *prog)
 
 /* Numbers of struct engine_config and flags of linux_options that the next btv-run inherits: one row each. */
 #define HANDOVER_NUMBERS(N)                                                                                                    \
-    N(strace, strace) N(stracefd, strace_fd) N(stracebytes, strace_bytes) N(stracetimes, strace_times) N(self, self_fd) N(seccomp, seccomp_fd) N(stats, stats) N(show, show_emulator) N(native, allow_native)                                           \
+    N(strace, strace.on) N(stracefd, strace.fd) N(stracebytes, strace.bytes) N(stracetimes, strace.times)                       \
+    N(stracestamp, strace.stamp) N(stracelast, strace.since_last) N(straceutc, strace.utc_offset) N(stracepaths, strace.paths) \
+    N(stracecount, strace.count) N(stracewall, strace.wall) N(straceshared, strace.shared_fd)                                  \
+    N(stracealive0, strace.alive_fd[0]) N(stracealive1, strace.alive_fd[1]) N(stracetid, strace.exec_tid)                      \
+    N(stracenr, strace.exec_nr)                                                                                                \
+    N(self, self_fd) N(seccomp, seccomp_fd) N(stats, stats) N(show, show_emulator) N(native, allow_native)                    \
     N(cache, engine.cache_bytes) N(interp, engine.interpret_only) N(check, engine.check_exec)                                  \
     N(jitlo, engine.jit_lo) N(jithi, engine.jit_hi)                                                                            \
     N(trace, trace.topics) N(tracelo, trace.lo) N(tracehi, trace.hi) N(tracefd, trace.fd)                                      \
@@ -186,7 +191,8 @@ void linux_exec_encode(struct str *s, const struct linux_options *o, const char 
     put_text(s, "fn", execfn);
     put_text(s, "root", o->root);
     put_text(s, "cpu", o->cpu);
-    put_text(s, "straceset", o->strace_set);
+    put_text(s, "straceset", o->strace.set);
+    put_text(s, "stracefile", o->strace.file);
     if (fd >= 0)
         str_add(s, "fd=%d;", fd);
 #define N(key, member)   \
@@ -250,7 +256,9 @@ enum btv_status linux_exec_decode(const char *text, struct linux_options *o, con
         else if (!strcmp(key, "root"))
             got.root = value;
         else if (!strcmp(key, "straceset"))
-            got.strace_set = value;
+            got.strace.set = value;
+        else if (!strcmp(key, "stracefile"))
+            got.strace.file = value;
         else if (!strcmp(key, "cpu"))
             got.cpu = value;
         else if (!strcmp(key, "fd"))
@@ -369,8 +377,11 @@ static void keep_open(const struct linux_process *p, bool self, int fd_flags)
 {
     if (p->opt.trace.topics)
         fcntl(p->opt.trace.fd, F_SETFD, fd_flags);
-    if (p->opt.strace)
-        fcntl(p->opt.strace_fd, F_SETFD, fd_flags);
+    const struct linux_strace_options *o = &p->opt.strace;
+    const int own[] = {o->fd, o->shared_fd, o->alive_fd[0], o->alive_fd[1]};
+    for (unsigned i = 0; o->on && i < ARRAY_LEN(own); i++)
+        if (own[i] > 0)
+            fcntl(own[i], F_SETFD, fd_flags);
     if (p->opt.engine.record_fd)
         fcntl(p->opt.engine.record_fd, F_SETFD, fd_flags);
     if (p->opt.engine.replay_fd)
@@ -398,6 +409,8 @@ static int64_t start_self(struct linux_process *p, const struct linux_program *p
     opt.self_fd = hand_self ? p->self_fd : 0;
     int64_t filters = seccomp_save(linux_self());
     opt.seccomp_fd = filters > 0 ? (int)filters : 0;
+    opt.strace.exec_tid = opt.strace.on ? linux_self()->tid : 0;
+    opt.strace.exec_nr = (unsigned)linux_self()->cpu->slot[p->abi->slot_nr];
     str_adds(&s, LINUX_EXEC_VARIABLE "=");
     linux_exec_encode(&s, &opt, guest_path, fd, execfn);
     char *text = s.p;

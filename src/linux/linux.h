@@ -1,7 +1,7 @@
 /*
  * The Linux process personality: structs shared by its files.
  *
- *   sys.def/sys.c    the system-call table, dispatch, --strace, pointer checks
+ *   sys.def/sys.c    the system-call table, dispatch, pointer checks      strace.h --strace
  *   loader.c         ELF -> memory, stack, auxv          exec.c   execve, #!, running ourselves again
  *   mm.c             mmap family, brk                    path.c   -L ROOT look-up
  *   fs.c proc.c      files, /proc as the guest sees it   net.c time.c ipc.c misc.c
@@ -88,7 +88,7 @@ struct linux_abi {
     /* struct stat of the guest from the host's; the other structs that differ from the host's. */
     void (*put_stat)(void *guest, const void *host_stat /* struct stat */);
     unsigned stat_bytes;
-    uint8_t stat_mode_at, stat_size_at; /* where st_mode and st_size are in it */
+    uint8_t stat_mode_at, stat_size_at, stat_rdev_at; /* where those members are in it */
     unsigned min_sigstack;   /* AT_MINSIGSTKSZ; 0: not given */
     unsigned syscall_bytes;  /* length of the system-call instruction: restarting means pc - syscall_bytes */
     const struct sys_row *sys_rows; /* system calls of this instruction set alone, by their `generic` numbers */
@@ -116,13 +116,30 @@ struct linux_limits {
     struct linux_rlimit as, data, stack, files;
 };
 
+struct strace_shared;
+
+struct linux_strace_options {
+    bool on;
+    unsigned bytes;          /* of a string or buffer that are shown; 0: the default */
+    const char *set;         /* names and %classes of the calls that are shown, "!" before them for all others; NULL: all */
+    bool times;              /* how long each call took */
+    unsigned stamp;          /* when: 1 the time of day, 2 with microseconds, 3 seconds since 1970 */
+    bool since_last;         /* how long since the last line */
+    int utc_offset;          /* seconds to add for the local time of day */
+    bool paths;              /* of descriptors */
+    unsigned count;          /* 1: a summary instead of the lines, 2: lines and summary */
+    bool wall;               /* the summary is of real time, not processor time */
+    const char *file;        /* one for each thread, FILE.TID in the directory `fd`; NULL: all goes to fd */
+    int fd;                  /* private descriptor */
+    int shared_fd;           /* private descriptor of struct strace_shared; 0: none */
+    int alive_fd[2];         /* private pipe, whose end to write every process holds; 0: none */
+    int exec_tid;            /* handed over by execve: who called it, with which number; 0: nobody */
+    unsigned exec_nr;
+};
+
 struct linux_options {
     const char *root;        /* -L, or NULL */
-    bool strace;
-    bool strace_times;       /* how long each call took */
-    unsigned strace_bytes;   /* of a string or buffer that are shown; 0: the default */
-    const char *strace_set;  /* names of the calls that are shown, "!" before them for all others; NULL: all */
-    int strace_fd;           /* private descriptor */
+    struct linux_strace_options strace;
     bool stats;
     bool show_emulator;      /* do not hide btv in /proc */
     const char *cpu;         /* --cpu string or NULL: everything */
@@ -132,7 +149,7 @@ struct linux_options {
     int seccomp_fd;          /* seccomp filters handed over by execve; 0: none */
     int self_fd;             /* btv's executable where /proc cannot name it: handed over by execve; 0: none */
     bool keep_argv0;         /* AT_FLAGS has AT_FLAGS_PRESERVE_ARGV0: binfmt_misc's flag P */
-    struct trace_config trace; /* topics 0: none; fd as strace_fd */
+    struct trace_config trace; /* topics 0: none; fd as strace.fd */
     struct linux_limits limits; /* at the start */
     struct engine_config engine;
 };
@@ -176,6 +193,7 @@ struct linux_process {
     int exit_code;           /* exit_group */
     _Atomic bool exiting;
     _Atomic bool dumping;    /* a thread writes a core file; the others rest: coredump.c */
+    struct strace_shared *strace; /* strace_out.c's, shared with other processes; NULL without --strace */
     bool vfork_child;        /* this struct is the copy a vfork child works on */
 };
 
@@ -212,6 +230,7 @@ struct linux_thread {
     bool host_pthread;             /* runs on a pthread that linux_thread_loop returns to; else the loop ends with exit(2) */
     int exit_code;                 /* of exit(2) */
     bool dead;
+    struct { int fd; pid_t tid; } strace; /* its file under -ff, opened by tid; strace_out.c */
 };
 
 /* The calling host thread's guest thread; NULL before the first. */
@@ -225,6 +244,7 @@ enum linux_sys_flag {
     SYS_MEMMAP = 1 << 2,  /* changes the address space */
     SYS_NORET = 1 << 3,
     SYS_REFUSE = 1 << 4,  /* fails with ENOSYS as a kernel without it would */
+    SYS_EARLY = 1 << 6,   /* --strace shows its beginning before it is made, as it does of calls that wait: others begin in it */
     SYS_NOHAND = 1 << 5,  /* with BLOCKS: once a handler has run the call fails with EINTR, SA_RESTART or not */
 };
 /* Makes the system call the thread's registers ask for and stores the result; handles restart bookkeeping. */
@@ -274,6 +294,7 @@ int linux_dup_high(int fd, bool across_exec);
 /* A descriptor of btv's own: moved out of the guest's numbers and close-on-exec; hidden from the guest. */
 int linux_private_fd(int fd);
 bool linux_is_private_fd(int fd);
+void linux_private_close(int fd);
 /* Has the calling thread this capability (CAP_ of linux/capability.h)? */
 bool linux_capable(int cap);
 /* The numbers of them: how many, at most max. */

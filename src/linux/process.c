@@ -22,9 +22,8 @@
 #define PRIVATE_FDS 32
 
 /* The descriptor table belongs to the host process, not to a struct linux_process (a vfork child has a copy of that), so
- * its record is a process-wide one.  Entries are only added: btv keeps its descriptors. */
-static _Atomic int private_fds[PRIVATE_FDS];
-static _Atomic unsigned nprivate;
+ * its record is a process-wide one.  A free entry is -1. */
+static _Atomic int private_fds[PRIVATE_FDS] = {[0 ... PRIVATE_FDS - 1] = -1};
 
 int linux_dup_high(int fd, bool across_exec)
 {
@@ -58,25 +57,40 @@ static int move_high(int fd)
 
 int linux_private_fd(int fd)
 {
-    if (fd < 0 || nprivate >= PRIVATE_FDS)
+    if (fd < 0)
         return fd;
     int high = move_high(fd);
-    private_fds[nprivate] = high;
-    nprivate++;
+    for (unsigned i = 0; i < PRIVATE_FDS; i++) {
+        int none = -1;
+        if (atomic_compare_exchange_strong(&private_fds[i], &none, high))
+            break;
+    }
     return high;
+}
+
+void linux_private_close(int fd)
+{
+    for (unsigned i = 0; fd >= 0 && i < PRIVATE_FDS; i++) {
+        int was = fd;
+        if (atomic_compare_exchange_strong(&private_fds[i], &was, -1))
+            break;
+    }
+    close(fd);
 }
 
 unsigned linux_private_fds(int *out, unsigned max)
 {
-    unsigned n = nprivate < max ? nprivate : max;
-    for (unsigned i = 0; i < n; i++)
-        out[i] = private_fds[i];
+    unsigned n = 0;
+    for (unsigned i = 0; i < PRIVATE_FDS && n < max; i++) {
+        out[n] = private_fds[i];
+        n += out[n] >= 0;
+    }
     return n;
 }
 
 bool linux_is_private_fd(int fd)
 {
-    for (unsigned i = 0; i < nprivate; i++)
+    for (unsigned i = 0; fd >= 0 && i < PRIVATE_FDS; i++)
         if (private_fds[i] == fd)
             return true;
     return false;
@@ -146,8 +160,10 @@ static enum btv_status process_new(const struct linux_options *opt, const struct
         p->self_dev = self.st_dev;
         p->self_ino = self.st_ino;
     }
-    if (opt->strace)
-        p->opt.strace_fd = output_fd(opt->strace_fd);
+    if (opt->strace.on) {
+        p->opt.strace.fd = output_fd(opt->strace.fd);
+        sys_strace_init(p);
+    }
     start_trace(&p->opt.trace);
     if (opt->engine.record_fd)
         p->opt.engine.record_fd = output_fd(opt->engine.record_fd);
@@ -184,6 +200,8 @@ enum btv_status linux_run(const struct linux_options *opt, const struct guest_is
     if (st != BTV_OK)
         return st;
     proc_publish(p);
+    if (p->opt.strace.on)
+        sys_strace_start(t, path, argv, envp);
     linux_thread_loop(t);
     return BTV_OK;
 }

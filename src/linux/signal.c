@@ -175,7 +175,7 @@ static BTV_NORETURN void end_by_signal(int sig, uint64_t core_bytes)
 {
     const struct rlimit core = {core_bytes, core_bytes};
     linux_signal_block_all();
-    if (self_thread && self_thread->proc->opt.strace)
+    if (self_thread && self_thread->proc->opt.strace.on)
         sys_strace_end(self_thread->proc, 0, sig);
     setrlimit(RLIMIT_CORE, &core);
     host_action(sig, (uint64_t)(uintptr_t)SIG_DFL, 0);
@@ -496,7 +496,7 @@ static void deliver_one(struct linux_thread *t, int sig, const siginfo_t *info)
     struct linux_sigaction sa = take_action(t->proc, sig);
     TRACE(signal, "%d delivered: handler 0x%llx, flags 0x%llx, pc 0x%llx", sig, (unsigned long long)sa.handler, (unsigned long long)sa.flags,
           (unsigned long long)t->cpu->slot[t->proc->abi->slot_pc]);
-    if (BTV_UNLIKELY(t->proc->opt.strace))
+    if (BTV_UNLIKELY(t->proc->opt.strace.on))
         sys_strace_signal(t, info);
     if (sa.handler == (uint64_t)(uintptr_t)SIG_IGN)
         return;
@@ -588,7 +588,7 @@ void linux_force_signal(struct linux_thread *t, const siginfo_t *info)
 {
     int sig = info->si_signo;
     if ((t->sigmask & LINUX_SIGBIT(sig)) || t->proc->sighand->action[sig].handler <= (uint64_t)(uintptr_t)SIG_IGN) {
-        if (t->proc->opt.strace)
+        if (t->proc->opt.strace.on)
             sys_strace_signal(t, info);
         linux_die(t, info); /* blocked or ignored: the kernel forces the default */
     }

@@ -22,55 +22,11 @@
 #include "linux/procmem.h"
 #include "linux/secfilter.h"
 #include "linux/sig.h"
+#include "linux/sysarg.h"
 
 /* -- the table --------------------------------------------------------------------------------------------- */
 
-enum { BLOCKS = SYS_BLOCKS, MEMMAP = SYS_MEMMAP, NORET = SYS_NORET, NOHAND = SYS_NOHAND };
-
-#define K1 (SYS_COUNT_CONST | 1)
-#define K2 (SYS_COUNT_CONST | 2)
-
-#define ARG_none {SYS_A_NONE, 0, 0}
-#define ARG_int {SYS_A_INT, 0, 0}
-#define ARG_uint {SYS_A_UINT, 0, 0}
-#define ARG_hex {SYS_A_HEX, 0, 0}
-#define ARG_size {SYS_A_SIZE, 0, 0}
-#define ARG_off {SYS_A_OFF, 0, 0}
-#define ARG_pid {SYS_A_PID, 0, 0}
-#define ARG_uid {SYS_A_UID, 0, 0}
-#define ARG_mode {SYS_A_MODE, 0, 0}
-#define ARG_sig {SYS_A_SIG, 0, 0}
-#define ARG_ptr {SYS_A_PTR, 0, 0}
-#define ARG_fd {SYS_A_FD, 0, 0}
-#define ARG_dirfd {SYS_A_DIRFD, 0, 0}
-#define ARG_str {SYS_A_STR, 0, 0}
-#define ARG_path {SYS_A_PATH, 0, 0}
-#define ARG_lpath {SYS_A_LPATH, 0, 0}
-#define ARG_npath(k) {SYS_A_NPATH, 0, k}
-#define ARG_fpath(k) {SYS_A_FPATH, 0, k}
-#define ARG_e(v) {SYS_A_ENUM, SYS_VOCAB_##v, 0}
-#define ARG_f(v) {SYS_A_FLAGS, SYS_VOCAB_##v, 0}
-#define ARG_in(s) {SYS_A_IN, SYS_TYPE_##s, 0}
-#define ARG_out(s) {SYS_A_OUT, SYS_TYPE_##s, 0}
-#define ARG_inout(s) {SYS_A_INOUT, SYS_TYPE_##s, 0}
-#define ARG_inv(s, k) {SYS_A_INV, SYS_TYPE_##s, k}
-#define ARG_outv(s, k) {SYS_A_OUTV, SYS_TYPE_##s, k}
-#define ARG_iov(s, k) {SYS_A_INOUTV, SYS_TYPE_##s, k}
-#define ARG_inbuf(k) {SYS_A_INBUF, 0, k}
-#define ARG_outbuf(k) {SYS_A_OUTBUF, 0, k}
-#define ARG_iniov(k) {SYS_A_INIOV, 0, k}
-#define ARG_outiov(k) {SYS_A_OUTIOV, 0, k}
-#define ARG_span(k) {SYS_A_SPAN, 0, k}
-
-#define ARGS_1(r) ARG_##r
-#define ARGS_2(r, a) ARG_##r, ARG_##a
-#define ARGS_3(r, a, b) ARG_##r, ARG_##a, ARG_##b
-#define ARGS_4(r, a, b, c) ARG_##r, ARG_##a, ARG_##b, ARG_##c
-#define ARGS_5(r, a, b, c, d) ARG_##r, ARG_##a, ARG_##b, ARG_##c, ARG_##d
-#define ARGS_6(r, a, b, c, d, e) ARG_##r, ARG_##a, ARG_##b, ARG_##c, ARG_##d, ARG_##e
-#define ARGS_7(r, a, b, c, d, e, f) ARG_##r, ARG_##a, ARG_##b, ARG_##c, ARG_##d, ARG_##e, ARG_##f
-#define ARGS_PICK(a, b, c, d, e, f, g, n, ...) n
-#define ARGS(...) ARGS_PICK(__VA_ARGS__, ARGS_7, ARGS_6, ARGS_5, ARGS_4, ARGS_3, ARGS_2, ARGS_1, 0)(__VA_ARGS__)
+enum { BLOCKS = SYS_BLOCKS, MEMMAP = SYS_MEMMAP, NORET = SYS_NORET, NOHAND = SYS_NOHAND, EARLY = SYS_EARLY };
 
 #define __ (-1)
 #define FN_H(name) linux_sys_##name
@@ -92,12 +48,6 @@ const struct sys_row sys_rows[] = {
 };
 const unsigned sys_row_count = ARRAY_LEN(sys_rows);
 
-enum {
-#define SYS(n, gen, x86, fl, handler, ...) ROW_##n,
-#include "linux/sys.def"
-#undef SYS
-};
-
 /* Number -> row + 1; numbers that are absent (-1) all fall on the last entry, which is never looked up. */
 #define SYS_NUMBERS 512
 #define SLOT(nr) ((nr) < 0 ? SYS_NUMBERS : (nr))
@@ -106,12 +56,12 @@ _Static_assert(ARRAY_LEN(sys_rows) < UINT16_MAX, "row numbers are 16 bits");
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Woverride-init"
 static const uint16_t by_generic[SYS_NUMBERS + 1] = {
-#define SYS(n, gen, x86, fl, handler, ...) [SLOT(gen)] = ROW_##n + 1,
+#define SYS(n, gen, x86, fl, handler, ...) [SLOT(gen)] = SYS_ROW_##n + 1,
 #include "linux/sys.def"
 #undef SYS
 };
 static const uint16_t by_x86_64[SYS_NUMBERS + 1] = {
-#define SYS(n, gen, x86, fl, handler, ...) [SLOT(x86)] = ROW_##n + 1,
+#define SYS(n, gen, x86, fl, handler, ...) [SLOT(x86)] = SYS_ROW_##n + 1,
 #include "linux/sys.def"
 #undef SYS
 };
@@ -131,14 +81,14 @@ const struct sys_row *sys_row_find(const struct linux_abi *abi, uint64_t nr)
 
 uint64_t sys_restart_number(const struct linux_abi *abi)
 {
-    const struct sys_row *row = &sys_rows[ROW_restart_syscall];
+    const struct sys_row *row = &sys_rows[SYS_ROW_restart_syscall];
     return (uint64_t)(abi->generic_table ? row->generic : row->host);
 }
 
 unsigned sys_type_bytes(unsigned type)
 {
     static const uint16_t bytes[] = {
-#define TYPE(name, n, text) n,
+#define TYPE(name, n, printer, text) n,
 #include "linux/systypes.def"
 #undef TYPE
     };
@@ -463,7 +413,7 @@ void linux_syscall(struct linux_thread *t)
     cpu->ll_addr = 1; /* a kernel's way back to user mode ends reservations */
     const struct sys_row *row = sys_row_find(abi, nr);
     struct sys_strace st;
-    bool trace = t->proc->opt.strace;
+    bool trace = t->proc->opt.strace.on;
     if (BTV_UNLIKELY(trace))
         sys_strace_enter(t, row, nr, a, &st);
 

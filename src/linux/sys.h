@@ -30,11 +30,19 @@ enum sys_arg_kind {
     SYS_A_INIOV, SYS_A_OUTIOV,                        /* struct iovec; count */
     SYS_A_SPAN,                                       /* address range; count */
     SYS_A_STR,
+    /* of --strace alone, in fields and in the rows of sysselect.def */
+    SYS_A_SELECT,                                     /* type: enum sys_select */
+    SYS_A_STRUCT, SYS_A_STRUCTV,                      /* inside another struct; type and count */
+    SYS_A_CHARS, SYS_A_RAW,                           /* inside another struct: text, bytes */
+    SYS_A_DEV, SYS_A_LIMIT, SYS_A_NET, SYS_A_NETHEX, SYS_A_IP4, SYS_A_IP6, SYS_A_OPTION,
+    SYS_A_SKIP,                                       /* not looked at by the call */
+    SYS_A_NONZERO,                                    /* the next field is shown unless it is 0 */
+    SYS_A_MORE,                                       /* fields that are not shown */
     SYS_A_PATH, SYS_A_LPATH, SYS_A_NPATH, SYS_A_FPATH, /* count: the argument with AT_ flags */
 };
 
 enum sys_type {
-#define TYPE(name, bytes, text) SYS_TYPE_##name,
+#define TYPE(name, bytes, printer, text) SYS_TYPE_##name,
 #include "linux/systypes.def"
 #undef TYPE
     SYS_TYPES
@@ -47,10 +55,25 @@ enum sys_vocab {
     SYS_VOCABS
 };
 
+enum sys_select {
+#define SELECT(name, call, position, mask) SYS_SELECT_##name,
+#define WHEN(name, ...)
+#include "linux/sysselect.def"
+#undef SELECT
+#undef WHEN
+    SYS_SELECTS
+};
+
+/*
+ * In sys_arg.count of a kind that counts nothing: shown only after an interruption; shown before the call, and what became of it
+ * behind the result; as many as the result says; flags with the mode of a file.
+ */
+enum { SYS_SHOW_INTERRUPTED = 0x40, SYS_SHOW_FOUND, SYS_SHOW_RESULT, SYS_SHOW_MODE };
 #define SYS_COUNT_CONST 0x80 /* in sys_arg.count: the low bits are the number itself */
 
 struct sys_arg {
-    uint8_t kind, type, count;
+    uint8_t kind, count;
+    uint16_t type;
 };
 
 typedef int64_t linux_sys_fn(struct linux_thread *t, const uint64_t a[6]);
@@ -62,6 +85,13 @@ struct sys_row {
     uint16_t refuse;       /* errno of SYS_REFUSE */
     linux_sys_fn *fn;      /* NULL: passed or refused */
     struct sys_arg arg[7]; /* [0] is the result */
+};
+
+enum sys_row_id { /* positions in sys_rows */
+#define SYS(name, ...) SYS_ROW_##name,
+#include "linux/sys.def"
+#undef SYS
+    SYS_ROWS
 };
 
 extern const struct sys_row sys_rows[];
@@ -99,16 +129,26 @@ int64_t sys_host(long nr, const uint64_t a[6]);
 /* --strace.  sys_strace_enter starts the line of a call, sys_strace_leave ends and writes it. */
 struct sys_strace {
     struct str line;
-    unsigned next; /* first argument that is not printed yet */
+    const struct sys_choice *choice;
+    uint64_t was[6];   /* numbers that arguments point to, before the call */
+    uint64_t start_ns, start_cpu_ns; /* 0: not measured */
+    unsigned next;     /* first argument that is not printed yet */
     pid_t tid;
-    bool hidden;
-    uint64_t start_us; /* 0: not measured */
+    bool hidden;       /* no line */
+    bool open;         /* its beginning is written */
 };
 void sys_strace_enter(struct linux_thread *t, const struct sys_row *row, uint64_t nr, const uint64_t a[6], struct sys_strace *st);
-/* A signal that reaches the program; the end of a thread or process, by its code or by sig. */
-void sys_strace_signal(struct linux_thread *t, const siginfo_t *info);
-void sys_strace_end(const struct linux_process *p, int code, int sig);
 void sys_strace_leave(struct linux_thread *t, const struct sys_row *row, const uint64_t a[6], int64_t ret, struct sys_strace *st);
+/* Before and after the program is loaded; argv and envp are the guest's. */
+void sys_strace_init(struct linux_process *p);
+void sys_strace_start(struct linux_thread *t, const char *path, char **argv, char **envp);
+/* A signal that reaches the program. */
+void sys_strace_signal(struct linux_thread *t, const siginfo_t *info);
+/* The end of the calling thread, by exit(2), and of its process, by the code or by sig. */
+void sys_strace_thread_end(struct linux_process *p, int code);
+void sys_strace_end(struct linux_process *p, int code, int sig);
+/* The process has written its last line. */
+void sys_strace_finish(struct linux_process *p);
 
 /* -- fs.c -------------------------------------------------------------------------------------------------- */
 /*

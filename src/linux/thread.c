@@ -146,7 +146,7 @@ static void print_stats(struct linux_process *p)
 void linux_exit_group(struct linux_process *p, int code)
 {
     print_stats(p);
-    if (p->opt.strace)
+    if (p->opt.strace.on)
         sys_strace_end(p, code, 0);
     for (;;)
         linux_host_syscall(SYS_exit_group, (uint64_t)code, 0, 0, 0, 0, 0);
@@ -185,19 +185,22 @@ static void thread_end(struct linux_thread *t)
 
     linux_signal_block_all();
     linux_robust_exit(t);
+    if (p->opt.strace.on)
+        sys_strace_thread_end(p, code);
     if (t->in_vfork_child) { /* the parent frees t */
         linux_clear_tid(clear);
         linux_thread_exit(code);
     }
-    if (p->opt.strace)
-        sys_strace_end(p, code, 0);
     linux_clear_tid(clear); /* the last access to guest memory */
     linux_thread_free(t);
     pthread_mutex_lock(&p->lock);
     last = !p->threads;
     pthread_mutex_unlock(&p->lock);
-    if (last)
+    if (last) {
         print_stats(p);
+        if (p->opt.strace.on)
+            sys_strace_finish(p);
+    }
     if (last || !host_pthread) /* the last one's code is the status of the process: kernel/exit.c, synchronize_group_exit */
         linux_thread_exit(code);
 }

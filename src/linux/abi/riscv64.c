@@ -19,6 +19,7 @@
 #include "linux/abi/riscv64_vdso.h"
 #include "linux/sig.h"
 #include "linux/sys.h"
+#include "linux/sysarg.h"
 
 enum { X_RA = 1, X_SP = 2, X_TP = 4, X_A0 = 10, X_A1 = 11, X_A2 = 12, X_A3 = 13, X_A7 = 17, F_0 = 32, SLOT_PC = 64 };
 
@@ -335,9 +336,8 @@ static int64_t flush_icache(struct linux_thread *t, const uint64_t a[6])
 /* clang-format off */
 static const struct sys_row arch_rows[] = {
     {.name = "riscv_hwprobe", .generic = NR_RISCV_HWPROBE, .host = -1, .fn = hwprobe,
-     .arg = {{.kind = SYS_A_INT}, {.kind = SYS_A_PTR}, {.kind = SYS_A_SIZE}, {.kind = SYS_A_SIZE}, {.kind = SYS_A_PTR}, {.kind = SYS_A_HEX}}},
-    {.name = "riscv_flush_icache", .generic = NR_RISCV_FLUSH_ICACHE, .host = -1, .fn = flush_icache,
-     .arg = {{.kind = SYS_A_INT}, {.kind = SYS_A_PTR}, {.kind = SYS_A_PTR}, {.kind = SYS_A_HEX}}},
+     .arg = {ARGS(int, iov(hwprobe_pair,1), size, size, ptr, f(hwprobe))}},
+    {.name = "riscv_flush_icache", .generic = NR_RISCV_FLUSH_ICACHE, .host = -1, .fn = flush_icache, .arg = {ARGS(int, ptr, ptr, f(flush_icache))}},
 };
 /* clang-format on */
 
@@ -414,6 +414,7 @@ const struct linux_abi linux_abi_riscv64 = {
     .stat_bytes = sizeof(struct generic_stat),
     .stat_mode_at = offsetof(struct generic_stat, mode),
     .stat_size_at = offsetof(struct generic_stat, size),
+    .stat_rdev_at = offsetof(struct generic_stat, rdev),
     .min_sigstack = sizeof(struct frame),
     .syscall_bytes = 4,
     .core_regs_bytes = CORE_REGS_BYTES,
