@@ -148,6 +148,12 @@ static inline uint32_t host_link_exit(const struct host_code *c, unsigned i)
 void host_config_init(struct host_config *cfg, const struct host_isa *h, const uint8_t *pin_int, unsigned nint, const uint8_t *pin_fp, unsigned nfp,
                       unsigned max_pins);
 
+/* The link whose exit was taken: exit_value lies that far behind the start of the code. */
+static inline unsigned host_link_left(const struct host_code *c, uint64_t offset)
+{
+    return c->nlinks - 1 - (unsigned)((c->len - offset) / HOST_LINK_EXIT_BYTES);
+}
+
 #define HOST_RETURN_STACK_BYTES (64 * 1024)
 
 #endif

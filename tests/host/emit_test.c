@@ -86,8 +86,8 @@ static enum host_exit run(struct cpu *cpu, const struct host_code *c, struct hos
     host_x64.fp_enter(cpu);
     enum host_exit k = enter(cpu, code);
     host_x64.fp_leave(cpu);
-    if (k == HOST_EXIT_LINK) /* behind the exit of which link? */
-        cpu->exit_link = &links[(cpu->exit_value - (uint64_t)(uintptr_t)(code + host_link_exit(c, 0))) / HOST_LINK_EXIT_BYTES - 1];
+    if (k == HOST_EXIT_LINK)
+        cpu->exit_link = &links[host_link_left(c, cpu->exit_value - (uint64_t)(uintptr_t)code)];
     return k;
 }
 

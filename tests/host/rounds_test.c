@@ -87,7 +87,7 @@ static void load_code(const struct host_code *c, struct host_link *l)
 {
     memcpy(at, c->bytes, c->len);
     for (unsigned i = 0; i < c->nlinks; i++)
-        l[i] = (struct host_link){.target = at + c->link_stub[i], .pc = c->link_pc[i]};
+        l[i] = (struct host_link){.target = at + host_link_exit(c, i), .pc = c->link_pc[i]};
     for (unsigned i = 0; i < c->nreloc; i++) {
         const uint8_t *to = c->reloc[i].kind == HOST_RELOC_LINK    ? (uint8_t *)&l[c->reloc[i].index].target
                             : c->reloc[i].kind == HOST_RELOC_CACHE ? (uint8_t *)&l[c->reloc[i].index].pc
@@ -560,7 +560,7 @@ static void run_one(const struct gen *g, const struct host_code *code, unsigned 
     host_x64.fp_enter(&em);
     enum host_exit k = enter(&em, at);
     host_x64.fp_leave(&em);
-    uint64_t pc = k == HOST_EXIT_LINK ? ((struct host_link *)em.exit_link)->pc : em.exit_value;
+    uint64_t pc = k == HOST_EXIT_LINK ? code->link_pc[host_link_left(code, em.exit_value - (uint64_t)(uintptr_t)at)] : em.exit_value;
     bool trap = out.kind == IR_EXIT_TRAP;
     bool good = st == BTV_OK && pc == out.pc && trap == (k == HOST_EXIT_TRAP) && (!trap || em.trap.value == out.trap.value) &&
                 !memcmp(em.slot, ev.slot, 64 * 8) && same_memory();
