@@ -71,11 +71,11 @@ int linux_signal_take_shared(struct linux_process *p, uint64_t set, siginfo_t *i
     return 0;
 }
 
-/* Would the thread take the signal as soon as it got it? */
+/* Would the thread take the signal as soon as it got it?  One without a number is about to start, and looks itself. */
 static bool wants(const struct linux_thread *t, uint64_t bit)
 {
     const struct signal_state *h = t->signal_private;
-    return !((h->temp_active ? h->temp_mask : t->sigmask) & bit) || (h->wait_set & bit);
+    return t->tid && !t->dead && (!((h->temp_active ? h->temp_mask : t->sigmask) & bit) || (h->wait_set & bit));
 }
 
 void linux_signal_offer_shared(struct linux_thread *t)
