@@ -391,8 +391,9 @@ static int64_t shared_clone(struct shared_child *s)
     uint64_t keep = FLAGS_NAMESPACE | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_PARENT | CLONE_SYSVSEM | CLONE_IO | CLONE_PIDFD | CLONE_PTRACE | CLONE_UNTRACED;
     const struct clone_request *req = s->birth.req;
     int flags = (int)((req->flags & keep) | CLONE_VM | CLONE_VFORK | req->exit_signal);
+    bool shares_actions = req->flags & CLONE_SIGHAND; /* asked now: afterwards the creator has long gone on, and req with its stack */
     int pid = clone(shared_main, (char *)s->stack + THREAD_STACK_BYTES, flags, s, &s->pidfd, NULL, NULL);
-    if (req->flags & CLONE_SIGHAND)
+    if (shares_actions)
         linux_signal_mirror_all(&s->proc);
     return pid < 0 ? -errno : pid;
 }
