@@ -289,9 +289,24 @@ static void note(int sig, siginfo_t *info, void *uc)
     values[nvalues++] = info->si_value.sival_int;
 }
 
+/* Of all processes of the user: whoever runs this test at the same time, say, takes what is to be ours. */
+static long queued_by_user(void)
+{
+    char line[128];
+    long n = 0;
+    FILE *f = fopen("/proc/self/status", "r");
+    while (f && fgets(line, sizeof line, f))
+        sscanf(line, "SigQ: %ld", &n);
+    if (f)
+        fclose(f);
+    return n;
+}
+
 static void test_limits(void)
 {
     enum { LIMIT = 300 };
+    for (int i = 0; i < 200 && queued_by_user() > LIMIT / 4; i++)
+        usleep(100000);
     struct rlimit old;
     struct sigaction sa = {.sa_sigaction = note, .sa_flags = SA_SIGINFO};
     sigset_t set, none;
