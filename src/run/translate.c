@@ -53,7 +53,8 @@ static enum btv_status make(struct engine_thread *t, uint64_t pc, unsigned max_i
     enum btv_status st = run_guarded(lift, &(struct lifting){e->guest, g, f});
     if (st != BTV_OK || !arena_ok(&t->scratch))
         return BTV_NOMEM;
-    ir_rounds_mark(f);
+    if (e->tune.ahead)
+        ir_rounds_mark(f);
 #ifndef NDEBUG
     struct btv_error err = {0};
     st = ir_verify(f, &err);

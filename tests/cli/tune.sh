@@ -61,7 +61,9 @@ less "$(number blocks --tune=hot=200 "$tmp/p" again)" "$(number blocks --tune=ho
 less "$(number insns_per_block --tune=max_side_exits=0 "$tmp/p")" "$(number insns_per_block --tune=max_side_exits=4 "$tmp/p")" 'side exits'
 if [ "$(number insns_per_block --tune=max_insns=1 "$tmp/p")" = 1.00 ]; then passed=$((passed + 1)); else bad 'max_insns=1: longer blocks'; fi
 # memory: bounds that hold for large programs, too
-less "$(number host_per_guest --tune=hot=2 "$tmp/p")" 4.00 'host bytes for each guest byte'
+# (the program is small, and the few loops of its C library that are done with vectors would count for too much)
+less "$(number host_per_guest --tune=hot=2,ahead=0 "$tmp/p")" 4.00 'host bytes for each guest byte'
+less "$(number host_per_guest --tune=hot=2,ahead=0 "$tmp/p")" "$(number host_per_guest --tune=hot=2 "$tmp/p")" 'vectors'
 less "$(number side_per_host --tune=hot=2 "$tmp/p")" 1.35 'bytes of records for each host byte'
 less "$(number side_copy --tune=hot=2 "$tmp/p")" 500 'guest bytes kept of a program that writes no code'
 # --chaos comes last
