@@ -435,8 +435,8 @@ static void fill_memory(const struct gen *g, struct cpu *c, unsigned bytes, unsi
     for (unsigned i = 0; i < sizeof first; i++)
         first[i] = common[rnd(range)];
     uint64_t p = c->slot[g->slot[P]] - BASE, q = c->slot[g->slot[Q]] - BASE;
-    if (p + bytes < AREA && q + bytes < 2 * AREA) {
-        memcpy(first + q, first + p, bytes);
+    if (p < AREA && p + bytes < AREA && q < 2 * AREA && q + bytes < 2 * AREA) { /* either may lie before BASE */
+        memmove(first + q, first + p, bytes);
         static const unsigned char ends[] = {0, 'c', 0, 'q', 0x80};
         for (unsigned k = 0; k < g->lane && p + stop + k < AREA; k++) {
             first[p + stop + k] = ends[rnd(2) ? 0 : rnd(sizeof ends)];
@@ -444,7 +444,7 @@ static void fill_memory(const struct gen *g, struct cpu *c, unsigned bytes, unsi
                 break;
         }
         if (rnd(3))
-            memcpy(first + q, first + p, bytes);
+            memmove(first + q, first + p, bytes);
     }
 }
 
