@@ -17,7 +17,7 @@ set -u
 here=$(cd "$(dirname "$0")" && pwd)
 cd "$here/.." || exit 1
 : "${BTV:=build/btv-run}"
-table='no-chain hot=1,max-insns=2 regs=2 cache-kib=64 hot=1,flush-every=20 mix=20 hot=1,drop=50 hot=1,storm=4 hot=1,yield=40 hot=1,alloc=20 io=2 pelt'
+table='no-chain hot=1,max-insns=2 regs=2 cache-kib=64 hot=1,flush-every=20 mix=20 hot=1,drop=50 hot=1,storm=4 hot=1,yield=40 hot=1,alloc=20 io=2 hot=1,region=2 pelt'
 quick_table='hot=1,no-chain,max-insns=2,regs=2 cache-kib=64,mix=20 hot=1,drop=50,storm=4 hot=1,yield=40,flush-every=20 hot=1,alloc=20,io=2 pelt'
 quick_linux='abi_riscv64 sig_exit sig_frame sig_queue sig_restart sys_exec sys_wait thr_process'
 quick_engine='fault-regs fetch stack 0001-store-halves 0002-followed-jump-back 0004-fork-and-map'

@@ -30,6 +30,7 @@ struct guest_lift {
     const struct guest_code *code;
     unsigned max_insns;      /* 1..GUEST_MAX_INSNS */
     unsigned max_side_exits; /* conditional branches the block may continue after; 0: end at the first */
+    uint64_t stop;           /* end before the instruction that starts here, unless it is the first; 0: nowhere */
     bool follow_jumps;       /* continue at the target of an unconditional direct jump */
     /* out */
     unsigned insns;

@@ -67,9 +67,26 @@ struct host_mark {
     uint32_t pc_delta; /* guest pc = entry pc + (int32_t)pc_delta */
 };
 
-#define HOST_MAX_LINKS 24
-#define HOST_AHEAD_ROUNDS 32 /* of a loop, in code made under host_config.one_vector */
-#define HOST_EXTRA_MARKS 2 /* besides one for each guest instruction */
+/* A slot whose home does not hold its value yet: where the value is. */
+enum host_where { HOST_IN_REG, HOST_IS_CONST, HOST_SEXT_REG };
+struct host_loc {
+    uint8_t slot, where, reg; /* reg: the host's own number, as for context_reg */
+    uint64_t imm;
+};
+/* If the code faults at `offset` or behind it, but before the next of these: what must be put home first. */
+struct host_recovery {
+    uint32_t offset;
+    uint32_t first, n; /* in host_code.loc */
+};
+
+#define HOST_NO_SLOT 0xff /* in host_config.pin_*: no slot; a region uses the register as a temporary */
+
+#define HOST_MAX_LINKS 24         /* of one block */
+#define HOST_MAX_REGION_LINKS 250 /* of a region */
+#define HOST_AHEAD_ROUNDS 32      /* of a loop, in code made under host_config.one_vector */
+#define HOST_EXTRA_MARKS 2        /* besides one for each guest instruction */
+
+struct host_config;
 
 struct host_code {
     uint8_t *bytes; /* in the arena given to emit */
@@ -80,8 +97,12 @@ struct host_code {
     struct host_mark *mark;
     unsigned nmarks;
     bool alone;        /* the code counts on host_config.alone */
+    struct host_recovery *recovery; /* of a region, in order of offset */
+    struct host_loc *loc;
+    unsigned nrecovery, nloc;
+    const struct host_config *pins; /* of a region: the pins inside it; NULL: those of the engine */
     unsigned nlinks;
-    uint64_t link_pc[HOST_MAX_LINKS];
+    uint64_t *link_pc;
 };
 
 /* Fixed while an engine lives: which slot sits in which register, and what may be used. */
@@ -94,6 +115,7 @@ struct host_config {
     bool one_vector;                 /* check: not more ahead than HOST_AHEAD_ROUNDS */
     bool no_self_loop;               /* chaos, check and code that may change: leave through the dispatcher at every block end */
     bool no_calls;                   /* check: what a helper does is left to the interpreter, which comes to the same result once only */
+    const struct host_config *outer; /* pins where a region is entered and left, if it has pins of its own; NULL: this one's */
     bool alone;                      /* no other processor looks at this memory: atomics need no lock, fences no code */
 };
 
@@ -116,7 +138,11 @@ struct host_isa {
     /* Names of features for --stats and docs; feature bit i -> name or NULL. */
     const char *(*feature_name)(unsigned bit);
     enum btv_status (*stubs)(struct arena *a, const struct host_config *cfg, struct host_stubs *out);
-    /* f must have passed the verifier. BTV_NOMEM; BTV_LIMIT when the block is too large (lift fewer instructions). */
+    /*
+     * f must have passed the verifier; a function of several blocks has a MARK at the start of each, and no value is used in
+     * another block than its own.  A call (GOTO or GOTOIND with a return pc) comes back to the block that starts there, if one does.
+     * BTV_NOMEM; BTV_LIMIT when there is too much of it (lift fewer instructions).
+     */
     enum btv_status (*emit)(struct arena *a, const struct host_config *cfg, struct ir_func *f, struct host_code *out);
     /* Prepares cpu->host_fp from cpu->fp before enter(); false: the rounding mode needs the interpreter. */
     bool (*fp_enter)(struct cpu *cpu);
@@ -124,6 +150,8 @@ struct host_isa {
     void (*fp_leave)(struct cpu *cpu);
     /* In a host signal handler whose context lies in a block's code: copies the pins to their slots. */
     void (*save_context)(const struct host_config *cfg, struct cpu *cpu, const void *ucontext);
+    /* A register of such a context: general ones 0..15, low 64 bits of vector ones 16..31. */
+    uint64_t (*context_reg)(const void *ucontext, unsigned reg);
     /* Host pc of a signal context; and redirecting it to `pc`. */
     uint64_t (*context_pc)(const void *ucontext);
     void (*context_set_pc)(void *ucontext, uint64_t pc);

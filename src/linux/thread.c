@@ -200,8 +200,10 @@ static void thread_end(struct linux_thread *t)
         print_stats(p);
         if (p->opt.strace.on)
             sys_strace_finish(p);
+        /* its code is the status of the process: kernel/exit.c, synchronize_group_exit; the engine may have a thread of its own */
+        linux_host_syscall(SYS_exit_group, (uint64_t)code, 0, 0, 0, 0, 0);
     }
-    if (last || !host_pthread) /* the last one's code is the status of the process: kernel/exit.c, synchronize_group_exit */
+    if (!host_pthread)
         linux_thread_exit(code);
 }
 
@@ -251,12 +253,18 @@ static bool others_end(struct linux_thread *t)
 static int64_t settled_call(struct linux_thread *t, long nr, const uint64_t a[6])
 {
     const struct timespec wait = {0, 100000};
+    if (!t->in_vfork_child) /* the engine's own thread counts, too */
+        engine_tier_stop(t->proc->engine);
     int64_t r = sys_host(nr, a);
     for (int i = 0; r == -EINVAL && i < SETTLE_MS * 10 && others_end(t); i++) {
         nanosleep(&wait, NULL);
         r = sys_host(nr, a);
     }
-    return r == -EINVAL ? sys_host(nr, a) : r; /* the last one may have ended just after the call */
+    if (r == -EINVAL) /* the last one may have ended just after the call */
+        r = sys_host(nr, a);
+    if (!t->in_vfork_child)
+        engine_tier_resume(t->proc->engine);
+    return r;
 }
 
 int64_t linux_sys_unshare(struct linux_thread *t, const uint64_t a[6])

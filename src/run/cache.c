@@ -346,7 +346,7 @@ static bool fixed(const struct engine *e, const struct block *b)
  * seen by engine_invalidate, which then drops the block.  Programs that write code change the protection of the pages around it, too, and
  * should not lose all of it.
  */
-static enum record_bytes what_to_keep(const struct engine *e, const struct guest_lift *g)
+static enum record_bytes what_to_keep(const struct engine *e, const struct source *g)
 {
     return !e->cfg.check_exec && unwritable(e, g->range, g->nranges, MEM_FILE) ? RECORD_NO_BYTES : RECORD_BYTES;
 }
@@ -366,7 +366,7 @@ static void relocate(const struct engine *e, const struct host_code *c, uint8_t 
 }
 
 /* How many. */
-static unsigned add_page_refs(struct engine *e, const struct guest_lift *g, const struct block *b)
+static unsigned add_page_refs(struct engine *e, const struct source *g, const struct block *b)
 {
     uint32_t first = e->nrefs;
     uint64_t before = UINT64_MAX;
@@ -382,14 +382,14 @@ static unsigned add_page_refs(struct engine *e, const struct guest_lift *g, cons
     return e->nrefs - first;
 }
 
-static void note_published(struct engine *e, const struct block *b, const struct guest_lift *g, const struct host_code *c, uint32_t packed, unsigned refs)
+static void note_published(struct engine *e, const struct block *b, const struct source *g, const struct host_code *c, uint32_t packed, unsigned refs)
 {
-    struct emitted *s = &e->stats.tier[TIER_BASELINE];
+    struct emitted *s = &e->stats.tier[b->region ? TIER_REGION : TIER_BASELINE];
     uint64_t copy = 0, links = b->nlinks * sizeof *e->links, pages = refs * sizeof *e->ref;
     for (unsigned i = 0; i < g->nranges; i++)
         copy += g->range[i].end - g->range[i].start;
     s->blocks++;
-    s->insns += b->insns;
+    s->insns += g->insns;
     s->guest_bytes += copy;
     s->host_bytes += c->len;
     s->hot_bytes += c->hot_len;
@@ -400,21 +400,21 @@ static void note_published(struct engine *e, const struct block *b, const struct
     s->side_copy += kept;
     s->side_marks += packed - kept;
     s->side_pages += pages;
-    TRACE_AT(block, b->pc, "0x%llx translated: %u instructions, %u bytes at %p", (unsigned long long)b->pc, b->insns, b->code_len, (void *)block_code(e, b));
+    TRACE_AT(block, b->pc, "0x%llx translated: %u instructions, %u bytes at %p", (unsigned long long)b->pc, g->insns, b->code_len, (void *)block_code(e, b));
     if (e->perf_map) {
         fprintf(e->perf_map, "%llx %x guest_%llx\n", (unsigned long long)(uintptr_t)block_code(e, b), b->code_len, (unsigned long long)b->pc);
         fflush(e->perf_map);
     }
 }
 
-enum btv_status cache_publish(struct engine *e, const struct guest_lift *g, const struct host_code *c, struct block **out, struct btv_error *err)
+enum btv_status cache_publish(struct engine *e, const struct source *g, const struct host_code *c, struct block **out, struct btv_error *err)
 {
     struct block *old = cache_find(e, g->pc);
     if (old) {
         *out = old;
         return BTV_OK;
     }
-    if (c->nlinks > e->max_links - e->nlinks || e->nblocks == e->max_blocks || e->packed_cap - e->packed_used < RECORD_MAX ||
+    if (c->nlinks > e->max_links - e->nlinks || e->nblocks == e->max_blocks || e->packed_cap - e->packed_used < record_bound(g, c) ||
         e->max_refs - e->nrefs < BLOCK_MAX_PAGES)
         return BTV_LIMIT;
     enum btv_status st = own_memory(e, err);
@@ -427,14 +427,14 @@ enum btv_status cache_publish(struct engine *e, const struct guest_lift *g, cons
     struct host_link *links = e->links + e->nlinks;
     uint8_t *at = e->code + ALIGN_UP(e->code_used, (uint64_t)16);
     struct block *b = &e->block[e->nblocks];
-    assert(c->len <= UINT16_MAX && g->insns <= GUEST_MAX_INSNS && c->nmarks <= GUEST_MAX_INSNS + HOST_EXTRA_MARKS && c->nlinks <= HOST_MAX_LINKS);
+    assert(g->nranges <= BLOCK_MAX_RANGES && c->nlinks <= HOST_MAX_REGION_LINKS);
     relocate(e, c, c->bytes, at, links);
     append(e, c->bytes, c->len);
     enum record_bytes keep = what_to_keep(e, g);
     uint32_t packed = record_pack(e->packed + e->packed_used, g, c, keep);
     *b = (struct block){.pc = g->pc, .code = (uint32_t)(at - e->code), .packed = e->packed_used, .link = e->nlinks, .incoming = LINK_NONE,
-                        .code_len = (uint16_t)c->len, .insns = (uint8_t)g->insns, .nranges = (uint8_t)g->nranges, .nlinks = (uint8_t)c->nlinks,
-                        .nmarks = (uint8_t)c->nmarks, .alone = c->alone, .copied = keep == RECORD_BYTES, .unsure = cache_may_change(e, g->range, g->nranges)};
+                        .code_len = c->len, .nlinks = (uint8_t)c->nlinks, .alone = c->alone, .copied = keep == RECORD_BYTES, .region = c->pins != NULL,
+                        .unsure = cache_may_change(e, g->range, g->nranges)};
     for (unsigned i = 0; i < c->nlinks; i++) {
         links[i] = (struct host_link){.pc = c->link_pc[i], .from = e->nblocks, .next = LINK_OUT};
         links[i].target = link_exit(e, &links[i]);
@@ -535,6 +535,16 @@ static void drop_in(struct engine *e, uint32_t *head, uint64_t start, uint64_t e
         else
             head = &r->next;
     }
+}
+
+bool cache_covers(const struct engine *e, uint64_t pc)
+{
+    for (uint32_t n = e->pages[(pc >> GUEST_PAGE_BITS) % PAGE_BUCKETS]; n; n = e->ref[n].next) {
+        const struct block *b = &e->block[e->ref[n].block];
+        if (!b->dead && overlaps(e, b, pc, pc + 1))
+            return true;
+    }
+    return false;
 }
 
 void cache_drop_near(struct engine *e, uint32_t n)

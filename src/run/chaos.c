@@ -73,6 +73,11 @@ bool chaos_interprets(struct engine_thread *t)
     return t->engine->cfg.mix && one_in(t, 8);
 }
 
+bool chaos_makes_region(struct engine_thread *t)
+{
+    return !t->engine->cfg.check_exec && one_in(t, t->engine->cfg.region);
+}
+
 /* A random thread, the caller's own among them. */
 static void interrupt_somebody(struct engine_thread *t)
 {

@@ -102,11 +102,11 @@ void trace_lifted(struct engine_thread *t, const struct ir_func *f, const struct
     }
 }
 
-void trace_emitted(struct engine_thread *t, const struct host_code *c, uint64_t pc)
+void trace_emitted(struct engine *e, const struct guest_code *code, const struct host_code *c, uint64_t pc)
 {
     struct str s = STR_INIT;
     str_add(&s, "0x%llx: %u bytes, %u of them cold\n", (unsigned long long)pc, c->len, c->len - c->hot_len);
-    dump_code(&s, t->engine->host, t->engine->guest, &t->fetch, c, pc);
+    dump_code(&s, e->host, e->guest, code, c, pc);
     trace_text(TRACE_emit, &s);
 }
 

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/chaos.h"
+#include "run/region.h"
 #include "run/replay.h"
 #include "run/run.h"
 
@@ -43,6 +44,7 @@ enum btv_status engine_new(const struct engine_config *cfg, const struct guest_i
     e->cfg = *cfg;
     tune(&e->tune, cfg);
     chaos_start(e);
+    tier_reset(e);
     e->guest = guest;
     e->mem = mem;
     e->host = &host_x64;
@@ -95,6 +97,7 @@ void engine_free(struct engine *e)
 {
     if (!e)
         return;
+    engine_tier_stop(e);
     for (unsigned i = 0; i < SPARE_THREADS; i++)
         if (e->spare[i])
             release_thread(e->spare[i]);
@@ -244,6 +247,11 @@ void engine_interrupt(struct engine_thread *t)
     request(t, PENDING_PERSONALITY);
 }
 
+void engine_ask_sample(struct engine_thread *t)
+{
+    request(t, PENDING_SAMPLE);
+}
+
 bool engine_stop_threads(struct engine *e, struct engine_thread *self)
 {
     unsigned left = e->tune.stop_waits;
@@ -273,6 +281,7 @@ void engine_resume_threads(struct engine *e)
 void engine_fork_prepare(struct engine *e)
 {
     pthread_mutex_lock(&e->lock);
+    tier_let_finish(e);
 }
 
 void engine_fork_parent(struct engine *e)
@@ -286,6 +295,7 @@ void engine_fork_child(struct engine *e, struct engine_thread *t)
     pthread_cond_init(&e->resumed, NULL);
     pthread_mutex_init(&e->check_lock, NULL);
     e->stopping = false;
+    tier_reset(e);
     for (struct engine_thread *o = e->threads, *next; o; o = next) {
         next = o->next;
         if (o != t)
@@ -339,7 +349,7 @@ void engine_describe(struct engine_thread *t, const void *uc, struct str *s)
     if (b) { /* slot pc is where the thread entered code, perhaps many blocks ago */
         pc = cache_guest_pc(e, b, host_pc);
         str_add(s, "guest pc 0x%llx, tier baseline, block 0x%llx of %u instructions, host offset 0x%llx", (unsigned long long)pc, (unsigned long long)b->pc,
-                b->insns, (unsigned long long)(host_pc - (uint64_t)(uintptr_t)block_code(e, b)));
+                block_insns(e, b), (unsigned long long)(host_pc - (uint64_t)(uintptr_t)block_code(e, b)));
         pc = b->pc;
         bytes = block_bytes(e, b, buf, &n);
     } else {

@@ -94,6 +94,13 @@ void engine_isync(struct engine *e);
  */
 void engine_share(struct engine *e);
 
+/*
+ * No host thread but those of engine_thread_new is in this process after the first call, and until the second.  For what the
+ * kernel refuses to a process of several threads.  Not from engine_run.
+ */
+void engine_tier_stop(struct engine *e);
+void engine_tier_resume(struct engine *e);
+
 /* Around fork() in the forking thread.  After engine_fork_child, t is the only thread. */
 void engine_fork_prepare(struct engine *e);
 void engine_fork_parent(struct engine *e);

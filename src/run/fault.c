@@ -91,7 +91,12 @@ bool engine_host_fault(struct engine_thread *t, int sig, const siginfo_t *info, 
             e->host->context_set_pc(uc, retry);
             return true;
         }
-        e->host->save_context(&e->hcfg, &t->cpu, uc);
+        struct host_config pins = e->hcfg;
+        if (b->region)
+            block_pins(e, b, &pins);
+        e->host->save_context(&pins, &t->cpu, uc);
+        if (b->region)
+            block_recover(e, b, (uint32_t)(pc - (uint64_t)(uintptr_t)block_code(e, b)), &t->cpu, uc);
         t->cpu.trap = trap_of(sig, info);
         t->cpu.exit_value = cache_guest_pc(e, b, pc);
         TRACE(fault, "signal %d at address 0x%llx: guest pc 0x%llx in the block 0x%llx", sig, (unsigned long long)addr,

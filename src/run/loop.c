@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
+#include "run/region.h"
 #include "run/run.h"
 
 static inline uint64_t *pc_slot(struct engine_thread *t)
@@ -24,6 +25,18 @@ bool run_is_hot(struct engine *e, uint64_t pc)
         return true;
     ++*visits;
     return false;
+}
+
+bool engine_is_warm(struct engine *e, uint64_t pc)
+{
+    if (e->cfg.region)
+        return true;
+    if (*run_visits(e, pc) >= e->tune.warm)
+        return true;
+    pthread_mutex_lock(&e->lock);
+    bool yes = cache_covers(e, pc);
+    pthread_mutex_unlock(&e->lock);
+    return yes;
 }
 
 /* Is the block that starts at pc among those to be translated? */
@@ -105,6 +118,8 @@ static bool handle_pending(struct engine_thread *t)
     uint32_t p = atomic_exchange(&t->cpu.pending, 0);
     if (p & PENDING_STOP)
         wait_resumed(t->engine);
+    if (p & PENDING_SAMPLE)
+        tier_sample(t, *pc_slot(t));
     return p & PENDING_PERSONALITY;
 }
 
@@ -210,6 +225,10 @@ static bool step(struct engine_thread *t, enum engine_stop *stop)
             wait_resumed(e);
             return true;
         }
+        if (BTV_UNLIKELY(e->tier_wait != UINT32_MAX) && !e->tier_wait--)
+            tier_start(e);
+        if (BTV_UNLIKELY(atomic_load_explicit(&e->tier_asleep, memory_order_relaxed)))
+            tier_wake(e);
         struct block *b = cache_find(e, pc);
         if (b && BTV_UNLIKELY(b->unsure) && cache_stale(e, b)) {
             atomic_store_explicit(&t->in_code, false, memory_order_release); /* before waiting for the lock: see follow_link */

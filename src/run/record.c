@@ -1,8 +1,13 @@
 /*
  * The packed part of a block, written once when it is published.
  *
+ *   guest instructions, ranges
  *   for each range   start - end of the one before (of the first: - pc of the block), signed; length
  *   the guest bytes  range after range, unless they are not kept
+ *   of a region      pins that hold integers, that hold floats; the slot of each, one byte
+ *   of a region      recoveries; for each the host offset - that of the one before, places; for each of these slot, where,
+ *                    register or the constant
+ *   marks
  *   for each mark    one byte: host offset - that of the one before, in bits 7-2, and what the guest pc is after that of the one before:
  *                    2 or 4 bytes (bits 1-0 are 0 or 1), or something else (2); offsets of 63 and more and other pcs follow, signed
  *
@@ -58,11 +63,53 @@ static uint8_t *put_mark(uint8_t *p, uint32_t offset, uint64_t pc)
     return step == MARK_OTHER ? put_signed(p, pc) : p;
 }
 
-uint32_t record_pack(uint8_t *out, const struct guest_lift *g, const struct host_code *c, enum record_bytes keep)
+uint32_t record_bound(const struct source *g, const struct host_code *c)
+{
+    uint32_t n = 64 + 20 * (g->nranges + c->nmarks + c->nrecovery);
+    for (unsigned i = 0; i < c->nrecovery; i++)
+        n += c->recovery[i].n * 12;
+    for (unsigned i = 0; i < g->nranges; i++)
+        n += (uint32_t)(g->range[i].end - g->range[i].start);
+    return n;
+}
+
+static uint8_t *put_recoveries(uint8_t *p, const struct host_code *c)
+{
+    uint32_t offset = 0;
+    p = put(p, c->nrecovery);
+    for (unsigned i = 0; i < c->nrecovery; i++) {
+        const struct host_recovery *r = &c->recovery[i];
+        p = put(p, r->offset - offset);
+        p = put(p, r->n);
+        offset = r->offset;
+        for (const struct host_loc *l = c->loc + r->first; l < c->loc + r->first + r->n; l++) {
+            *p++ = l->slot;
+            *p++ = l->where;
+            p = put(p, l->where == HOST_IS_CONST ? l->imm : l->reg);
+        }
+    }
+    return p;
+}
+
+static const uint8_t *skip_recoveries(const uint8_t *p)
+{
+    for (uint64_t i = get(&p); i; i--) {
+        get(&p);
+        for (uint64_t n = get(&p); n; n--) {
+            p += 2;
+            get(&p);
+        }
+    }
+    return p;
+}
+
+uint32_t record_pack(uint8_t *out, const struct source *g, const struct host_code *c, enum record_bytes keep)
 {
     uint8_t *p = out;
     uint64_t pc = g->pc;
     uint32_t copied = 0, offset = 0;
+    p = put(p, g->insns);
+    p = put(p, g->nranges);
     for (unsigned i = 0; i < g->nranges; i++) {
         p = put_signed(p, g->range[i].start - pc);
         p = put(p, g->range[i].end - g->range[i].start);
@@ -73,6 +120,16 @@ uint32_t record_pack(uint8_t *out, const struct guest_lift *g, const struct host
         memcpy(p, g->bytes, copied);
         p += copied;
     }
+    if (c->pins) {
+        *p++ = c->pins->npin_int;
+        *p++ = c->pins->npin_fp;
+        memcpy(p, c->pins->pin_int, c->pins->npin_int);
+        p += c->pins->npin_int;
+        memcpy(p, c->pins->pin_fp, c->pins->npin_fp);
+        p += c->pins->npin_fp;
+        p = put_recoveries(p, c);
+    }
+    p = put(p, c->nmarks);
     pc = g->pc;
     for (unsigned i = 0; i < c->nmarks; i++) {
         uint64_t at = g->pc + (uint64_t)(int64_t)(int32_t)c->mark[i].pc_delta;
@@ -87,23 +144,73 @@ void block_ranges(const struct engine *e, const struct block *b, struct block_ra
 {
     const uint8_t *p = e->packed + b->packed;
     uint64_t pc = b->pc;
-    out->n = b->nranges;
+    out->insns = (unsigned)get(&p);
+    out->n = (unsigned)get(&p);
     out->bytes = 0;
-    for (unsigned i = 0; i < b->nranges; i++) {
+    for (unsigned i = 0; i < out->n; i++) {
         struct guest_range *r = &out->range[i];
         r->start = pc + get_signed(&p);
         pc = r->end = r->start + get(&p);
         out->bytes += (uint32_t)(r->end - r->start);
     }
     out->copy = b->copied ? p : NULL;
-    out->marks = p + (b->copied ? out->bytes : 0);
+    out->rest = p + (b->copied ? out->bytes : 0);
+}
+
+unsigned block_insns(const struct engine *e, const struct block *b)
+{
+    const uint8_t *p = e->packed + b->packed;
+    return (unsigned)get(&p);
+}
+
+void block_pins(const struct engine *e, const struct block *b, struct host_config *cfg)
+{
+    struct block_ranges r;
+    block_ranges(e, b, &r);
+    const uint8_t *p = r.rest;
+    cfg->npin_int = *p++;
+    cfg->npin_fp = *p++;
+    memcpy(cfg->pin_int, p, cfg->npin_int);
+    memcpy(cfg->pin_fp, p + cfg->npin_int, cfg->npin_fp);
+}
+
+void block_recover(const struct engine *e, const struct block *b, uint32_t offset, struct cpu *cpu, const void *ucontext)
+{
+    struct block_ranges r;
+    block_ranges(e, b, &r);
+    const uint8_t *p = r.rest;
+    p += 2 + p[0] + p[1];
+    const uint8_t *found = NULL;
+    uint32_t at = 0;
+    for (uint64_t i = get(&p); i; i--) {
+        at += (uint32_t)get(&p);
+        if (at <= offset)
+            found = p;
+        for (uint64_t n = get(&p); n; n--) {
+            p += 2;
+            get(&p);
+        }
+    }
+    for (uint64_t n = found ? get(&found) : 0; n; n--) {
+        unsigned slot = *found++, where = *found++;
+        uint64_t v = get(&found);
+        cpu->slot[slot] = where == HOST_IS_CONST ? v : e->host->context_reg(ucontext, (unsigned)v);
+        if (where == HOST_SEXT_REG)
+            cpu->slot[slot] = (uint64_t)(int64_t)(int32_t)cpu->slot[slot];
+    }
 }
 
 struct block_marks block_marks(const struct engine *e, const struct block *b)
 {
     struct block_ranges r;
     block_ranges(e, b, &r);
-    return (struct block_marks){.at = r.marks, .left = b->nmarks, .pc = b->pc};
+    const uint8_t *p = r.rest;
+    if (b->region)
+        p = skip_recoveries(p + 2 + p[0] + p[1]);
+    struct block_marks m = {.pc = b->pc};
+    m.left = (unsigned)get(&p);
+    m.at = p;
+    return m;
 }
 
 bool block_next_mark(struct block_marks *m)

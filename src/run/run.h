@@ -8,6 +8,8 @@
  *   record.c     the packed part of blocks
  *   fault.c      host faults -> guest exceptions
  *   check.c      --check=exec
+ *   region.c     guest code around a hot pc -> one function -> a published block
+ *   tier.c       finding hot code, and the background thread that makes regions
  *   chaos.c      --chaos
  *   recording.c  --record-translations, --replay-translations; replay.c is the format
  *
@@ -38,14 +40,23 @@ struct block {
     uint32_t packed;   /* offset in engine.packed: ranges, copy, marks; see record.c */
     uint32_t link;     /* number of the first of its nlinks */
     uint32_t incoming; /* the first link of other blocks that jumps here, or LINK_NONE */
-    uint16_t code_len;
-    uint8_t insns, nranges, nlinks, nmarks;
+    uint32_t code_len;
+    uint8_t nlinks;
     _Atomic bool dead;
     bool alone : 1;  /* its code counts on host_config.alone */
     bool unsure : 1; /* cache_may_change: compared with memory before each run, never linked to; changed under the lock */
     bool copied : 1; /* its guest bytes are kept; if not, whatever happens to its memory drops it */
+    bool region : 1; /* made of several blocks, with pins of its own: block_pins */
 };
-_Static_assert(sizeof(struct block) == 32 && GUEST_MAX_INSNS <= UINT8_MAX && HOST_MAX_LINKS <= UINT8_MAX, "numbers of a block");
+_Static_assert(sizeof(struct block) == 32 && HOST_MAX_REGION_LINKS <= UINT8_MAX, "numbers of a block");
+
+/* What a translation was made from. */
+struct source {
+    uint64_t pc;
+    unsigned insns, nranges;
+    const struct guest_range *range;
+    const uint8_t *bytes; /* what was decoded, range after range: memory may have changed since */
+};
 
 /*
  * Links are named by their numbers.  The links into one block form a list: `next` is the next one, LINK_NONE at the end, and LINK_OUT
@@ -64,7 +75,8 @@ struct page_ref {
 
 #define MAX_ANNOUNCED 8
 #define PAGE_BUCKETS 4096
-#define BLOCK_MAX_PAGES (2 * GUEST_MAX_RANGES)
+#define BLOCK_MAX_RANGES 64
+#define BLOCK_MAX_PAGES (2 * BLOCK_MAX_RANGES)
 
 struct table {
     uint64_t mask;
@@ -78,6 +90,7 @@ enum {
     PENDING_PERSONALITY = 1, /* engine_interrupt */
     PENDING_STOP = 2,        /* another thread wants everybody out of code */
     PENDING_LEAVE = 4,       /* nothing else is wanted */
+    PENDING_SAMPLE = 8,      /* tier.c wants to know where */
 };
 
 #define SPARE_THREADS 4
@@ -157,6 +170,13 @@ struct engine {
     struct jump_entry all_miss[CPU_JUMP_ENTRIES]; /* what cpu.jumps points at while an interrupt is wanted */
     FILE *perf_map;
     struct replay *replay;    /* NULL: translate what is hot */
+
+    /* the background thread: tier.c */
+    struct tier *tier;        /* NULL: there is none */
+    bool tier_held;           /* and must not be */
+    pid_t tier_pid;           /* the process that it belongs to */
+    _Atomic bool tier_asleep; /* who enters code wakes it */
+    uint32_t tier_wait;       /* entries into code before it is started; UINT32_MAX: not again */
 };
 
 struct engine_thread {
@@ -190,7 +210,7 @@ void cache_free(struct engine *e);
 void cache_disown(struct engine *e);
 struct block *cache_find(struct engine *e, uint64_t pc);
 /* Appends code and publishes the block.  *out may be an older block for the same pc.  BTV_LIMIT: no room, flush. Lock held. */
-BTV_NODISCARD enum btv_status cache_publish(struct engine *e, const struct guest_lift *g, const struct host_code *c, struct block **out, struct btv_error *err);
+BTV_NODISCARD enum btv_status cache_publish(struct engine *e, const struct source *g, const struct host_code *c, struct block **out, struct btv_error *err);
 /* The link whose exit ends at host_pc. */
 struct host_link *cache_link_left(struct engine *e, uint64_t host_pc);
 void cache_link(struct engine *e, struct host_link *l, struct block *to); /* lock held */
@@ -201,6 +221,8 @@ void cache_kill(struct engine *e, struct block *b);                       /* loc
 bool cache_may_change(struct engine *e, const struct guest_range *r, unsigned nranges);
 bool cache_stale(struct engine *e, const struct block *b);                /* may its guest code have changed, or lost its permission? */
 /* Block number n and what shares its guest bytes, as if they had changed. */
+/* Is the instruction at pc part of a translation?  Lock held. */
+bool cache_covers(const struct engine *e, uint64_t pc);
 void cache_drop_near(struct engine *e, uint32_t n);                       /* lock held */
 /* Lock held.  False: not now, see engine_stop_threads. */
 bool cache_flush(struct engine *e, struct engine_thread *self);
@@ -216,16 +238,22 @@ static inline uint8_t *block_code(const struct engine *e, const struct block *b)
 }
 
 /* -- record.c: all but the first in signal handlers, too -- */
-#define RECORD_MAX (GUEST_MAX_RANGES * 2 * 10 + GUEST_MAX_BYTES + (GUEST_MAX_INSNS + HOST_EXTRA_MARKS) * 2 * 10)
 enum record_bytes { RECORD_BYTES, RECORD_NO_BYTES };
-/* Writes at most RECORD_MAX bytes; how many. */
-uint32_t record_pack(uint8_t *out, const struct guest_lift *g, const struct host_code *c, enum record_bytes keep);
+/* At most so many bytes will be written. */
+uint32_t record_bound(const struct source *g, const struct host_code *c);
+/* How many were written. */
+uint32_t record_pack(uint8_t *out, const struct source *g, const struct host_code *c, enum record_bytes keep);
+unsigned block_insns(const struct engine *e, const struct block *b);
+/* Of a region: the slots its pins hold.  Nothing else of *cfg is changed. */
+void block_pins(const struct engine *e, const struct block *b, struct host_config *cfg);
+/* Of a region, after a fault at that offset of its code: brings home the slots that are not. */
+void block_recover(const struct engine *e, const struct block *b, uint32_t offset, struct cpu *cpu, const void *ucontext);
 struct block_ranges {
-    unsigned n;
+    unsigned n, insns;
     uint32_t bytes; /* in all */
-    struct guest_range range[GUEST_MAX_RANGES];
+    struct guest_range range[BLOCK_MAX_RANGES];
     const uint8_t *copy; /* the guest bytes the block was made from, range after range; NULL: not kept */
-    const uint8_t *marks;
+    const uint8_t *rest; /* what follows: of a region its pins, then the marks */
 };
 void block_ranges(const struct engine *e, const struct block *b, struct block_ranges *out);
 /* Where its guest instructions start in the code, in order of host offset: for (m = block_marks(e, b); block_next_mark(&m);) */
@@ -247,6 +275,9 @@ void engine_leave(struct engine_thread *t);                               /* mak
 bool engine_stop_threads(struct engine *e, struct engine_thread *self);
 void engine_resume_threads(struct engine *e);
 
+/* Makes t come out of emitted code soon and say where. */
+void engine_ask_sample(struct engine_thread *t);
+
 /* -- translate.c -- */
 /* NULL: leave it to the interpreter (t->err may tell why). */
 struct block *translate(struct engine_thread *t, uint64_t pc);
@@ -261,6 +292,8 @@ static inline uint8_t *run_visits(struct engine *e, uint64_t pc)
 {
     return &e->visits[(pc >> 1 ^ (pc >> 17) * 0x9e3b) % COLD_BUCKETS];
 }
+/* Does the code at pc look used?  No lock held. */
+bool engine_is_warm(struct engine *e, uint64_t pc);
 bool run_is_hot(struct engine *e, uint64_t pc);
 /* Enters code; exit kind.  cpu->fp has been prepared. */
 enum host_exit run_enter(struct engine_thread *t, struct block *b);
@@ -269,7 +302,7 @@ bool run_interpret(struct engine_thread *t, unsigned max_insns, enum engine_stop
 
 /* -- dump.c: trace points that write more than a line -- */
 void trace_lifted(struct engine_thread *t, const struct ir_func *f, const struct guest_lift *g);
-void trace_emitted(struct engine_thread *t, const struct host_code *c, uint64_t pc);
+void trace_emitted(struct engine *e, const struct guest_code *code, const struct host_code *c, uint64_t pc);
 void trace_interpreted(struct engine_thread *t, uint64_t pc);
 void trace_left(struct engine_thread *t, uint64_t entered, enum host_exit k);
 
@@ -285,6 +318,8 @@ uint64_t chaos_now_ns(void);
 /* mix: executions before the block at pc is translated; is a translated block interpreted this time? */
 unsigned chaos_threshold(const struct engine *e, uint64_t pc);
 bool chaos_interprets(struct engine_thread *t);
+/* region: the block just translated, too? */
+bool chaos_makes_region(struct engine_thread *t);
 /* The option that repeats what is switched on. */
 void chaos_describe(const struct engine *e, struct str *s);
 

@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "ir/rounds.h"
+#include "run/region.h"
 #include "run/run.h"
 
 const uint8_t *fetch_code(void *thread, uint64_t pc, size_t *avail)
@@ -71,7 +72,7 @@ static enum btv_status make(struct engine_thread *t, uint64_t pc, unsigned max_i
     pthread_mutex_unlock(&e->lock);
     st = e->host->emit(&t->scratch, &hcfg, f, code);
     if (st == BTV_OK && trace_at(TRACE_emit, pc))
-        trace_emitted(t, code, pc);
+        trace_emitted(e, &t->fetch, code, pc);
     return st;
 }
 
@@ -82,7 +83,7 @@ static uint64_t now_ms(void)
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-static struct block *publish(struct engine_thread *t, const struct guest_lift *g, const struct host_code *code)
+static struct block *publish(struct engine_thread *t, const struct source *g, const struct host_code *code)
 {
     struct engine *e = t->engine;
     struct block *b = NULL;
@@ -112,6 +113,15 @@ static uint64_t now_ns(void)
     return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
+/* At once, by the guest's thread: --chaos=region. */
+static void make_region(struct engine_thread *t, uint64_t pc)
+{
+    struct btv_error err = {0};
+    arena_reset(&t->scratch);
+    if (region_make(t->engine, &t->scratch, &t->fetch, pc, &err) == BTV_INVALID)
+        t->err = err;
+}
+
 static struct block *translate_untimed(struct engine_thread *t, uint64_t pc)
 {
     struct engine *e = t->engine;
@@ -138,7 +148,7 @@ static struct block *translate_untimed(struct engine_thread *t, uint64_t pc)
         struct block *b = NULL;
         bool same = gen == e->generation;
         if (same)
-            b = publish(t, &g, &code);
+            b = publish(t, &(struct source){g.pc, g.insns, g.nranges, g.range, g.bytes}, &code);
         pthread_mutex_unlock(&e->lock);
         if (same && b && BTV_UNLIKELY(recorded)) {
             t->stats.replayed++;
@@ -146,6 +156,8 @@ static struct block *translate_untimed(struct engine_thread *t, uint64_t pc)
         }
         if (same && b && BTV_UNLIKELY(e->cfg.record_fd))
             recording_note(t, TIER_BASELINE, pc, g.insns);
+        if (b && BTV_UNLIKELY(e->cfg.region) && chaos_makes_region(t))
+            make_region(t, pc);
         if (same)
             return b;
     }

@@ -589,7 +589,7 @@ enum btv_status rv_lift(struct guest_lift *g, struct ir_func *f)
         uint32_t raw;
         uint64_t bad;
         c->pc = c->next;
-        if (g->insns == g->max_insns || g->nbytes + sizeof raw > sizeof g->bytes) {
+        if (g->insns == g->max_insns || (g->insns && c->pc == g->stop) || g->nbytes + sizeof raw > sizeof g->bytes) {
             lift_goto(c, c->pc, 0);
             break;
         }

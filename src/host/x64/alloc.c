@@ -6,6 +6,8 @@
  * value of its slot, except between the definition of a value that is about to be PUT there and that PUT, with
  * nothing in between that could leave the block.
  */
+#include <assert.h>
+
 #include "host/x64/em.h"
 
 const uint8_t em_pin_int[EM_PINS_INT] = {X64_RBX, X64_RSI, X64_RDI, X64_R8, X64_R9, X64_R10, X64_R11, X64_R12, X64_R13, X64_R14, X64_R15};
@@ -73,12 +75,17 @@ static void store(struct em *e, struct x64_mem m, int src)
 static bool elsewhere(const struct em *e, uint32_t v, int r)
 {
     const struct val *x = &e->val[v];
-    if (x->kind == VAL_CONST || x->slot >= 0 || x->spill >= 0)
+    if (x->kind == VAL_CONST || (!x->lazy && (x->slot >= 0 || x->spill >= 0)))
         return true;
     for (int i = 0; i < EM_REGS; i++)
         if (i != r && e->reg_val[i] == v)
             return true;
     return false;
+}
+
+bool em_needed(const struct em *e, uint32_t v)
+{
+    return e->val[v].uses || e->val[v].lazy;
 }
 
 /* r no longer holds its value. */
@@ -92,6 +99,21 @@ static void unbind(struct em *e, int r)
     for (int i = 0; i < EM_REGS; i++)
         if (e->reg_val[i] == v)
             e->val[v].reg = (int8_t)i;
+    assert(e->val[v].reg >= 0 || !e->val[v].lazy || e->val[v].kind == VAL_CONST);
+}
+
+void em_forget(struct em *e)
+{
+    for (int r = 0; r < EM_REGS; r++)
+        unbind(e, r);
+    for (unsigned s = 0; s < CPU_SLOTS; s++) {
+        e->val[e->slot_val[s]].slot = -1;
+        e->slot_val[s] = 0;
+    }
+    for (unsigned s = 0; s < EM_SPILLS; s++) {
+        e->val[e->spill_val[s]].spill = -1;
+        e->spill_val[s] = 0;
+    }
 }
 
 void em_kill(struct em *e, int reg)
@@ -99,11 +121,118 @@ void em_kill(struct em *e, int reg)
     unbind(e, reg);
 }
 
+static unsigned next_slot(const uint64_t set[], unsigned s)
+{
+    for (; s < CPU_SLOTS; s++)
+        if (set[s / 64] >> s % 64 & 1)
+            return s;
+    return CPU_SLOTS;
+}
+
+static struct host_loc place_of(const struct em *e, unsigned slot)
+{
+    uint32_t v = e->lazy_val[slot];
+    if (e->val[v].kind == VAL_CONST)
+        return (struct host_loc){.slot = (uint8_t)slot, .where = HOST_IS_CONST, .imm = e->f->def[v]->imm};
+    assert(e->val[v].reg >= 0);
+    return (struct host_loc){.slot = (uint8_t)slot, .where = HOST_IN_REG, .reg = (uint8_t)e->val[v].reg};
+}
+
+static void store_const(struct em *e, unsigned slot, uint64_t imm)
+{
+    if ((int64_t)imm == (int32_t)imm) {
+        x64_mi(&e->b, X64_MOV_RM_IMM32, 8, em_slot(slot), (int64_t)imm);
+        return;
+    }
+    x64_mi(&e->b, X64_MOV_RM_IMM32, 4, em_slot(slot), (int32_t)imm);
+    x64_mi(&e->b, X64_MOV_RM_IMM32, 4, em_cpu(offsetof(struct cpu, slot) + slot * 8u + 4), (int32_t)(imm >> 32));
+}
+
+static void emit_place(struct em *e, const struct host_loc *l)
+{
+    if (l->where == HOST_IS_CONST)
+        store_const(e, l->slot, l->imm);
+    else
+        store(e, em_slot(l->slot), l->reg);
+}
+
+static void put_slot_home(struct em *e, unsigned slot)
+{
+    struct host_loc l = place_of(e, slot);
+    uint32_t v = e->lazy_val[slot];
+    emit_place(e, &l);
+    e->lazy_val[slot] = 0;
+    e->lazy[slot / 64] &= ~(UINT64_C(1) << slot % 64);
+    e->val[v].lazy--;
+    e->slot_val[slot] = v;
+    e->val[v].slot = (int8_t)slot;
+}
+
+static void put_value_home(struct em *e, uint32_t v)
+{
+    for (unsigned s = next_slot(e->lazy, 0); s < CPU_SLOTS; s = next_slot(e->lazy, s + 1))
+        if (e->lazy_val[s] == v)
+            put_slot_home(e, s);
+}
+
+void em_put_home(struct em *e)
+{
+    for (unsigned s = next_slot(e->lazy, 0); s < CPU_SLOTS; s = next_slot(e->lazy, s + 1))
+        put_slot_home(e, s);
+}
+
+void em_emit_state(struct em *e, uint32_t first, unsigned n)
+{
+    for (unsigned k = 0; k < n; k++)
+        emit_place(e, &e->state[first + k]);
+}
+
+unsigned em_note_state(struct em *e, uint32_t *first)
+{
+    unsigned n = 0;
+    *first = e->nstate;
+    for (unsigned s = next_slot(e->lazy, 0); s < CPU_SLOTS; s = next_slot(e->lazy, s + 1), n++) {
+        if (e->nstate == e->cap_state) {
+            e->overflow = true;
+            return 0;
+        }
+        e->state[e->nstate++] = place_of(e, s);
+    }
+    return n;
+}
+
+static bool same_state(const struct host_loc *a, const struct host_loc *b, unsigned n)
+{
+    for (unsigned k = 0; k < n; k++)
+        if (a[k].slot != b[k].slot || a[k].where != b[k].where || a[k].reg != b[k].reg || a[k].imm != b[k].imm)
+            return false;
+    return true;
+}
+
+void em_may_fault(struct em *e)
+{
+    struct host_code *c = e->out;
+    const struct host_recovery *last = c->nrecovery ? &c->recovery[c->nrecovery - 1] : NULL;
+    uint32_t first;
+    if (!e->region || (!last && !e->lazy[0] && !e->lazy[1]))
+        return;
+    unsigned n = em_note_state(e, &first);
+    if (last && last->n == n && same_state(&e->state[last->first], &e->state[first], n)) {
+        e->nstate = first;
+        return;
+    }
+    if (c->nrecovery == e->cap_state) {
+        e->overflow = true;
+        return;
+    }
+    c->recovery[c->nrecovery++] = (struct host_recovery){(uint32_t)e->b.len, first, n};
+}
+
 static void spill(struct em *e, uint32_t v, int r)
 {
     for (int i = 0; i < EM_SPILLS; i++) {
         uint32_t old = e->spill_val[i];
-        if ((old && e->val[old].uses) || (e->locked_spills >> i & 1))
+        if ((old && em_needed(e, old)) || (e->locked_spills >> i & 1))
             continue;
         if (old)
             e->val[old].spill = -1;
@@ -119,6 +248,8 @@ static void spill(struct em *e, uint32_t v, int r)
 static void evict(struct em *e, int r)
 {
     uint32_t v = e->reg_val[r];
+    if (v && e->val[v].lazy && !elsewhere(e, v, r))
+        put_value_home(e, v);
     if (v && e->val[v].uses && !elsewhere(e, v, r))
         spill(e, v, r);
     unbind(e, r);
@@ -127,12 +258,12 @@ static void evict(struct em *e, int r)
 static int pick_temp(struct em *e, uint32_t class_mask)
 {
     uint32_t free_mask = e->temps & class_mask & ~e->locked;
-    int best = -1, best_cost = 4;
+    int best = -1, best_cost = 5;
     for (uint32_t m = free_mask; m; m &= m - 1) {
         int r = __builtin_ctz(m);
         uint32_t v = e->reg_val[r];
-        int cost = !v ? 0 : !e->val[v].uses ? 1 : elsewhere(e, v, r) ? 2 : 3;
-        if (cost < best_cost) {
+        int cost = !v ? 0 : !em_needed(e, v) ? 1 : elsewhere(e, v, r) ? 2 : !e->val[v].uses ? 3 : 4;
+        if (cost < best_cost || (e->region && cost == best_cost && cost > 1 && v < e->reg_val[best])) { /* the oldest */
             best = r;
             best_cost = cost;
         }
@@ -242,9 +373,9 @@ static int early_pin(struct em *e, struct ir_ins *i, uint32_t v)
     if (r < 0)
         return -1;
     uint32_t old = e->reg_val[r];
-    if (old && old != v && e->val[old].uses && !elsewhere(e, old, r))
+    if (old && old != v && em_needed(e, old) && !elsewhere(e, old, r))
         return -1;
-    if ((e->locked >> r & 1) && old && e->val[old].uses)
+    if ((e->locked >> r & 1) && old && em_needed(e, old))
         return -1;
     int steps = 0;
     for (struct ir_ins *n = i->next; n != put; n = n->next) {
@@ -267,7 +398,7 @@ int em_dst(struct em *e, struct ir_ins *i, int prefer)
     }
     if (prefer >= 0 && (e->temps >> prefer & 1) && (prefer >= EM_XMM) == fp) {
         uint32_t old = e->reg_val[prefer];
-        if (!old || !e->val[old].uses || elsewhere(e, old, prefer)) {
+        if (!old || !em_needed(e, old) || elsewhere(e, old, prefer)) {
             unbind(e, prefer);
             e->locked |= 1u << prefer;
             return prefer;
@@ -289,6 +420,15 @@ void em_def(struct em *e, struct ir_ins *i, int reg, unsigned flags)
     bind(e, i->dst, reg);
 }
 
+/* A GET of what is known by another number. */
+static void make_alias(struct em *e, uint32_t v, uint32_t known)
+{
+    struct val *x = &e->val[v];
+    x->kind = VAL_ALIAS;
+    x->rep = known;
+    e->val[known].uses += x->uses;
+}
+
 void em_get(struct em *e, struct ir_ins *i)
 {
     unsigned slot = (unsigned)i->imm;
@@ -297,6 +437,10 @@ void em_get(struct em *e, struct ir_ins *i)
     x->kind = VAL_NORMAL;
     if (r >= 0) {
         uint32_t old = e->reg_val[r];
+        if (old && e->region) {
+            make_alias(e, i->dst, old);
+            return;
+        }
         if (old && e->val[old].uses && !elsewhere(e, old, r)) {
             /* the same content under another number: keep a copy for it */
             int t = r >= EM_XMM ? em_temp_fp(e) : em_temp(e);
@@ -306,8 +450,16 @@ void em_get(struct em *e, struct ir_ins *i)
         bind(e, i->dst, r);
         return;
     }
+    if (e->lazy_val[slot]) {
+        make_alias(e, i->dst, e->lazy_val[slot]);
+        return;
+    }
     uint32_t old = e->slot_val[slot];
     if (old && e->val[old].slot == (int8_t)slot) {
+        if (e->region) {
+            make_alias(e, i->dst, old);
+            return;
+        }
         if (e->val[old].uses)
             em_use_reg(e, old);
         e->val[old].slot = -1;
@@ -321,7 +473,7 @@ static void put_pin(struct em *e, uint32_t v, int r)
     if (e->reg_val[r] == v)
         return;
     uint32_t old = e->reg_val[r];
-    if (old && e->val[old].uses && !elsewhere(e, old, r)) {
+    if (old && em_needed(e, old) && !elsewhere(e, old, r)) {
         e->locked |= 1u << r;
         if (e->val[v].reg >= 0)
             e->locked |= 1u << e->val[v].reg;
@@ -344,6 +496,32 @@ static void put_pin(struct em *e, uint32_t v, int r)
     bind(e, v, r);
 }
 
+/* Slot gets v, which its memory will hold only when somebody may look. */
+static void put_later(struct em *e, unsigned slot, uint32_t v)
+{
+    uint32_t old = e->slot_val[slot];
+    if (e->lazy_val[slot] == v)
+        return;
+    if (e->lazy_val[slot]) { /* nobody looked */
+        e->val[e->lazy_val[slot]].lazy--;
+        e->lazy_val[slot] = 0;
+        e->lazy[slot / 64] &= ~(UINT64_C(1) << slot % 64);
+    }
+    if (old && e->val[old].slot == (int8_t)slot) {
+        if (old == v)
+            return;
+        if (em_needed(e, old) && e->val[old].reg < 0 && e->val[old].spill < 0)
+            em_use_reg(e, old);
+        e->val[old].slot = -1;
+    }
+    e->slot_val[slot] = 0;
+    if (e->val[v].kind != VAL_CONST && e->val[v].reg < 0)
+        em_use_reg(e, v);
+    e->lazy_val[slot] = v;
+    e->val[v].lazy++;
+    e->lazy[slot / 64] |= UINT64_C(1) << slot % 64;
+}
+
 void em_put(struct em *e, struct ir_ins *i)
 {
     unsigned slot = (unsigned)i->imm;
@@ -351,6 +529,8 @@ void em_put(struct em *e, struct ir_ins *i)
     int r = em_pin(e, slot);
     if (r >= 0) {
         put_pin(e, v, r);
+    } else if (e->region) {
+        put_later(e, slot, v);
     } else if (e->slot_val[slot] != v) {
         uint32_t old = e->slot_val[slot];
         if (old && e->val[old].slot == (int8_t)slot) {

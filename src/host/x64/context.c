@@ -43,13 +43,25 @@ void x64_context_set_pc(void *uc, uint64_t pc)
 static const int greg_of[16] = {REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI, REG_RDI,
                                 REG_R8,  REG_R9,  REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15};
 
+uint64_t x64_context_reg(const void *ucontext, unsigned reg)
+{
+    const ucontext_t *uc = ucontext;
+    uint64_t v;
+    if (reg < EM_XMM)
+        return (uint64_t)uc->uc_mcontext.gregs[greg_of[reg]];
+    memcpy(&v, &uc->uc_mcontext.fpregs->_xmm[reg - EM_XMM], 8);
+    return v;
+}
+
 void x64_save_context(const struct host_config *cfg, struct cpu *cpu, const void *ucontext)
 {
     const ucontext_t *uc = ucontext;
     for (unsigned i = 0; i < cfg->npin_int; i++)
-        cpu->slot[cfg->pin_int[i]] = (uint64_t)uc->uc_mcontext.gregs[greg_of[em_pin_int[i]]];
+        if (cfg->pin_int[i] != HOST_NO_SLOT)
+            cpu->slot[cfg->pin_int[i]] = x64_context_reg(uc, em_pin_int[i]);
     for (unsigned i = 0; i < cfg->npin_fp; i++)
-        memcpy(&cpu->slot[cfg->pin_fp[i]], &uc->uc_mcontext.fpregs->_xmm[i], 8);
+        if (cfg->pin_fp[i] != HOST_NO_SLOT)
+            cpu->slot[cfg->pin_fp[i]] = x64_context_reg(uc, EM_XMM + i);
 }
 
 bool x64_return_stack_fault(struct cpu *cpu, void *ucontext, uint64_t addr)

@@ -75,10 +75,11 @@ struct val {
     int8_t reg;         /* a register that holds it, or -1 */
     int8_t spill;
     int8_t slot;        /* a guest slot in memory that holds it */
+    uint8_t lazy;       /* slots whose memory is to hold it: see em.lazy_val */
     uint8_t kind, flags;
 };
 
-enum cold_kind { COLD_LINK, COLD_BAIL, COLD_INTERRUPT, COLD_NAN, COLD_PROBE };
+enum cold_kind { COLD_LINK, COLD_LEAVE, COLD_EDGE, COLD_BAIL, COLD_INTERRUPT, COLD_NAN, COLD_PROBE };
 
 struct cold {
     uint8_t kind;
@@ -90,10 +91,18 @@ struct cold {
     uint32_t back;    /* offset to continue at */
     uint16_t index;   /* link number */
     bool call;        /* COLD_PROBE */
+    uint16_t nstate;  /* slots to be put home on this way: em.state[state ...] */
+    uint32_t state;
+    const struct ir_block *to; /* COLD_EDGE */
     uint64_t pc;
 };
 
-#define EM_MAX_COLD 512
+#define EM_MAX_COLD 1024
+
+#define EM_NOWHERE UINT32_MAX
+struct em_edge {
+    uint32_t field, to; /* displacement of a jump, id of the block */
+};
 
 struct em {
     struct x64_buf b;
@@ -105,13 +114,29 @@ struct em {
     uint32_t reg_val[EM_REGS]; /* value in each register, 0: nothing known */
     uint32_t slot_val[CPU_SLOTS];
     uint32_t spill_val[EM_SPILLS];
+    struct ir_block *at;       /* the block being emitted */
+    uint32_t *block_at;        /* by id: offset of its code, or EM_NOWHERE */
+    struct em_edge *edge;
+    unsigned nedges, cap_edges;
+    uint64_t written[(CPU_SLOTS + 63) / 64]; /* slots with a PUT anywhere */
+    bool region;               /* several blocks, pins of its own, slots put home late */
+    /*
+     * In a region: the value that a slot without a pin has but that its memory does not hold yet, or 0.  Such a value is in a
+     * register or a constant.  What leaves the hot path puts it home in its cold part; faults find it through host_code.recovery.
+     */
+    uint32_t lazy_val[CPU_SLOTS];
+    uint64_t lazy[(CPU_SLOTS + 63) / 64]; /* which */
+    struct host_loc *state;
+    unsigned nstate, cap_state;
+    uint8_t *preds;            /* by block id: ways in, up to 2 */
+    bool moves;                /* the pins inside differ from those outside */
     uint32_t locked;           /* registers the current op needs */
     uint32_t locked_spills;    /* spill cells it reads */
     uint32_t temps;            /* registers that may be allocated */
     struct cold cold[EM_MAX_COLD];
     unsigned ncold;
     uint32_t *link_field;      /* for each link a displacement field to patch to its exit, or 0 */
-    unsigned cap_reloc, cap_mark;
+    unsigned cap_reloc, cap_mark, cap_link;
     uint64_t pc;               /* of the current guest instruction */
     uint8_t known_rm;          /* rounding mode that the block has found set, FP_DYN: none yet */
     struct ir_ins *sc;         /* planning: the SC that the next LL upwards may pair with */
@@ -142,7 +167,7 @@ enum {
 };
 
 /* -- plan.c -- */
-void em_plan(struct em *e, struct ir_block *b);
+void em_plan(struct em *e);
 bool em_can_lower(const struct em *e, const struct ir_ins *i);
 
 /* -- alloc.c -- */
@@ -174,8 +199,17 @@ int em_pin(const struct em *e, unsigned slot);
 int em_use_reg(struct em *e, uint32_t v);
 /* Register, memory or immediate as `allow` says; immediates only when they fit 32 signed bits. Locks registers. */
 struct opnd em_use(struct em *e, uint32_t v, unsigned allow);
+/* Will v be used, or put home? */
+bool em_needed(const struct em *e, uint32_t v);
 /* One use of v is over. */
 void em_done(struct em *e, uint32_t v);
+/* The slots that are not home: all of them now; those from em_note_state; of a fault here. */
+void em_put_home(struct em *e);
+void em_emit_state(struct em *e, uint32_t first, unsigned n);
+unsigned em_note_state(struct em *e, uint32_t *first);
+void em_may_fault(struct em *e);
+/* At the start of a block: no register, cell or spill is known to hold a value. */
+void em_forget(struct em *e);
 /* A free temporary, locked; saves what must survive. */
 int em_temp(struct em *e);
 int em_temp_fp(struct em *e);
@@ -217,6 +251,23 @@ void em_poll(struct em *e, uint64_t resume_pc);
 /* The next instructions touch guest memory for the function's first guest instruction; should one fault, go on where this is called
  * the next time.  Slots are at home there. */
 void em_retry(struct em *e);
+
+/* Leaves at resume_pc if somebody asked for it. */
+void em_poll(struct em *e, uint64_t resume_pc);
+
+/* -- region.c -- */
+/* The exchange of pins at an entry, and at an exit; nothing else is touched. */
+void em_enter_region(struct em *e);
+void em_leave_region(struct em *e);
+bool em_region_moves(const struct em *e);
+void em_init_region(struct em *e);
+/* Is b, the next block, reached from the end of the current one only? */
+bool em_continues(const struct em *e, const struct ir_block *b);
+void em_lower_br(struct em *e, struct ir_ins *i);
+void em_lower_brif(struct em *e, struct ir_ins *i);
+const struct ir_block *em_block_at(const struct em *e, uint64_t pc);
+void em_jump_block(struct em *e, const struct ir_block *to);
+void em_finish_edges(struct em *e);
 
 /* -- lower_*.c -- */
 void em_lower_rounds(struct em *e);

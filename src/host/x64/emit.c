@@ -1,8 +1,8 @@
 /*
- * One IR block to x86-64 code.
+ * IR functions to x86-64 code, block after block in their order.
  *
  * Two walks: backward, deciding (plan.c), and forward, emitting.  Cold paths follow the hot code.
- * Functions of several blocks are refused: the baseline lifter makes single, extended blocks.
+ * region.c has what functions of several blocks need besides.
  */
 #include <string.h>
 
@@ -46,8 +46,19 @@ void em_call_stub(struct em *e, enum em_stub s)
     add_reloc(e, HOST_RELOC_STUB, e->b.len - 4, s);
 }
 
+/* The same from code whose pins may be the region's own.  COLD_LEAVE with EM_STUB_COUNT: through the link in rax. */
+static void leave_by(struct em *e, enum em_stub s)
+{
+    if (e->moves)
+        em_cold(e, (struct cold){.kind = COLD_LEAVE, .field = (uint32_t)x64_jmp(&e->b, 0), .index = (uint16_t)s});
+    else
+        jmp_stub(e, s);
+}
+
 void em_cold(struct em *e, struct cold c)
 {
+    if (c.kind == COLD_LINK || c.kind == COLD_BAIL || c.kind == COLD_INTERRUPT || c.kind == COLD_EDGE)
+        c.nstate = (uint16_t)em_note_state(e, &c.state);
     if (e->ncold == EM_MAX_COLD)
         e->overflow = true;
     else
@@ -62,8 +73,9 @@ void em_bail_if(struct em *e, enum x64_cc cc)
 
 void em_bail(struct em *e)
 {
+    em_put_home(e);
     em_load_imm(e, X64_RAX, e->pc);
-    jmp_stub(e, EM_STUB_BAIL);
+    leave_by(e, EM_STUB_BAIL);
 }
 
 void em_need_rm(struct em *e, uint64_t rm)
@@ -77,7 +89,7 @@ void em_need_rm(struct em *e, uint64_t rm)
 
 unsigned em_new_link(struct em *e, uint64_t pc)
 {
-    if (e->out->nlinks == HOST_MAX_LINKS) {
+    if (e->out->nlinks == e->cap_link) {
         e->overflow = true;
         return 0;
     }
@@ -106,12 +118,16 @@ static bool backward(const struct em *e, uint64_t target)
 
 static bool loops(const struct em *e, uint64_t target)
 {
-    return target == e->f->pc && !e->cfg->no_self_loop;
+    return target == e->f->pc && !e->cfg->no_self_loop && !e->region;
 }
 
 /* Before a jump through a link: a request leaves by the link's own exit, as if it were not made. */
-static void poll_link(struct em *e, unsigned link)
+static void poll_link(struct em *e, unsigned link, uint64_t pc)
 {
+    if (e->moves) { /* the link's exit expects the pins outside */
+        em_poll(e, pc);
+        return;
+    }
     test_pending(e);
     e->link_field[link] = (uint32_t)x64_jcc(&e->b, X64_NE, 0);
 }
@@ -130,9 +146,11 @@ static void lower_exitif(struct em *e, struct ir_ins *i)
     if (em_const(e, i->arg[0], &k)) {
         em_done(e, i->arg[0]);
         if (k & 1) {
+            em_put_home(e);
             unsigned link = em_new_link(e, i->imm);
             if (backward(e, i->imm))
-                poll_link(e, link);
+                poll_link(e, link, i->imm);
+            em_leave_region(e);
             through_link(e, X64_JMP_RM, link);
         }
         return;
@@ -169,13 +187,20 @@ static void push_return(struct em *e, uint64_t pc)
 /* Where the callee's `ret` comes back to: drop the guest pc, go on at it. */
 static void return_pad(struct em *e, uint64_t pc)
 {
-    unsigned link = em_new_link(e, pc);
+    const struct ir_block *to = em_block_at(e, pc);
     x64_r(&e->b, X64_POP_R, 8, X64_RCX);
+    if (to) {
+        em_enter_region(e);
+        em_jump_block(e, to);
+        return;
+    }
+    unsigned link = em_new_link(e, pc);
     through_link(e, X64_JMP_RM, link);
 }
 
 static void lower_goto(struct em *e, struct ir_ins *i)
 {
+    em_put_home(e);
     if (!i->aux && loops(e, i->imm)) {
         em_poll(e, i->imm);
         x64_patch(&e->b, x64_jmp(&e->b, 0), e->again);
@@ -183,7 +208,8 @@ static void lower_goto(struct em *e, struct ir_ins *i)
     }
     unsigned link = em_new_link(e, i->imm);
     if (backward(e, i->imm))
-        poll_link(e, link);
+        poll_link(e, link, i->imm);
+    em_leave_region(e);
     if (i->aux) {
         push_return(e, i->aux);
         through_link(e, X64_CALL_RM, link);
@@ -195,6 +221,7 @@ static void lower_goto(struct em *e, struct ir_ins *i)
 
 static void lower_gotoind(struct em *e, struct ir_ins *i)
 {
+    em_put_home(e);
     int r = em_use_reg(e, i->arg[0]);
     if (r != X64_RAX) {
         em_take(e, X64_RAX);
@@ -203,6 +230,7 @@ static void lower_gotoind(struct em *e, struct ir_ins *i)
     em_kill(e, X64_RAX);
     e->locked |= 1u << X64_RAX;
     em_done(e, i->arg[0]);
+    em_leave_region(e);
     if (i->imm == IR_JUMP_RET) {
         x64_rm(&e->b, X64_CMP_R_RM, 8, X64_RAX, (struct x64_mem){.base = X64_RSP, .index = X64_NOREG, .disp = 8});
         x64_jcc(&e->b, X64_NE, 0);
@@ -242,8 +270,9 @@ static void emit_probe(struct em *e, const struct cold *c)
 
 static void exit_at(struct em *e, uint64_t pc, enum em_stub s)
 {
+    em_put_home(e);
     em_load_imm(e, X64_RAX, pc);
-    jmp_stub(e, s);
+    leave_by(e, s);
 }
 
 static void lower_trap(struct em *e, struct ir_ins *i)
@@ -259,20 +288,43 @@ static void lower_trap(struct em *e, struct ir_ins *i)
     exit_at(e, i->aux, EM_STUB_TRAP);
 }
 
+/* The shared way out of a region to a stub; at[] is where each was put. */
+static void emit_leave(struct em *e, enum em_stub s, uint32_t at[EM_STUB_COUNT + 1])
+{
+    if (at[s])
+        return;
+    at[s] = (uint32_t)e->b.len;
+    em_leave_region(e);
+    if (s == EM_STUB_COUNT)
+        x64_m(&e->b, X64_JMP_RM, 8, (struct x64_mem){.base = X64_RAX, .index = X64_NOREG});
+    else
+        jmp_stub(e, s);
+}
+
 static void emit_cold(struct em *e)
 {
+    uint32_t leave[EM_STUB_COUNT + 1] = {0};
     for (unsigned n = 0; n < e->ncold; n++) {
         struct cold *c = &e->cold[n];
         if (c->field)
-            x64_patch(&e->b, c->field, e->b.len);
+            x64_patch(&e->b, c->field, c->kind == COLD_LEAVE && leave[c->index] ? leave[c->index] : e->b.len);
         if (c->field2)
             x64_patch(&e->b, c->field2, e->b.len);
+        em_emit_state(e, c->state, c->nstate);
         switch (c->kind) {
         case COLD_LINK:
             if (c->poll)
-                poll_link(e, c->index);
-            through_link(e, X64_JMP_RM, c->index);
+                poll_link(e, c->index, c->pc);
+            if (e->moves) {
+                x64_rm(&e->b, X64_LEA_R_M, 8, X64_RAX, rip0);
+                add_reloc(e, HOST_RELOC_LINK, e->b.len - 4, c->index);
+                leave_by(e, EM_STUB_COUNT);
+            } else {
+                through_link(e, X64_JMP_RM, c->index);
+            }
             break;
+        case COLD_EDGE: em_jump_block(e, c->to); break;
+        case COLD_LEAVE: emit_leave(e, (enum em_stub)c->index, leave); break;
         case COLD_BAIL: exit_at(e, c->pc, EM_STUB_BAIL); break;
         case COLD_INTERRUPT: exit_at(e, c->pc, EM_STUB_INTERRUPT); break;
         case COLD_PROBE: emit_probe(e, c); break;
@@ -339,6 +391,8 @@ static void lower(struct em *e, struct ir_ins *i)
     case IR_OP_FENCE: em_lower_mem(e, i); break;
     case IR_OP_ROUNDS: em_lower_rounds(e); break;
     case IR_OP_EXITIF: lower_exitif(e, i); break;
+    case IR_OP_BR: em_lower_br(e, i); break;
+    case IR_OP_BRIF: em_lower_brif(e, i); break;
     case IR_OP_GOTO: lower_goto(e, i); break;
     case IR_OP_GOTOIND: lower_gotoind(e, i); break;
     case IR_OP_SYSCALL: exit_at(e, i->imm, EM_STUB_SYSCALL); break;
@@ -364,47 +418,76 @@ static void lower(struct em *e, struct ir_ins *i)
 
 static bool init(struct em *e, struct arena *a, const struct host_config *cfg, struct ir_func *f, struct host_code *out)
 {
-    unsigned marks = 0;
+    bool region = cfg->outer != NULL;
+    unsigned marks = 0, branches = 0;
     memset(e, 0, offsetof(struct em, cold));
     e->ncold = e->cap_reloc = e->cap_mark = 0;
-    e->ended = e->overflow = false;
-    e->store_since = true;
+    e->overflow = false;
     e->sc = NULL;
     e->again = 0;
     e->rounds = false;
-    e->known_rm = FP_DYN;
     e->arena = a;
     e->cfg = cfg;
     e->f = f;
     e->out = out;
-    for (struct ir_ins *i = f->first->first; i; i = i->next)
-        marks += i->op == IR_OP_MARK ? 1 : i->op == IR_OP_ROUNDS ? 2 : 0;
+    for (struct ir_block *b = f->first; b; b = b->next)
+        for (struct ir_ins *i = b->first; i; i = i->next) {
+            marks += i->op == IR_OP_MARK ? 1 : i->op == IR_OP_ROUNDS ? 2 : 0;
+            branches += 2 * (i->op == IR_OP_BR || i->op == IR_OP_BRIF || i->op == IR_OP_GOTO || i->op == IR_OP_GOTOIND);
+            if (i->op == IR_OP_PUT)
+                e->written[i->imm / 64] |= UINT64_C(1) << i->imm % 64;
+        }
+    e->region = region;
+    e->moves = em_region_moves(e);
     e->cap_mark = marks;
-    e->b.cap = 16384;
+    e->cap_edges = region ? branches : 0;
+    e->cap_link = region ? HOST_MAX_REGION_LINKS : HOST_MAX_LINKS;
+    e->b.cap = region ? 65536 : 16384;
     e->b.p = arena_push_raw(a, e->b.cap);
     e->val = ARENA_ARRAY(a, struct val, f->nvals);
-    e->link_field = ARENA_ARRAY(a, uint32_t, HOST_MAX_LINKS);
+    e->link_field = ARENA_ARRAY(a, uint32_t, e->cap_link);
+    e->block_at = ARENA_ARRAY(a, uint32_t, f->nblocks + 1);
+    e->edge = ARENA_ARRAY(a, struct em_edge, e->cap_edges + 1);
+    if (region) {
+        e->cap_state = 16384;
+        e->state = out->loc = ARENA_ARRAY(a, struct host_loc, e->cap_state);
+        out->recovery = ARENA_ARRAY(a, struct host_recovery, e->cap_state);
+        e->preds = ARENA_ARRAY(a, uint8_t, f->nblocks + 1);
+    }
     out->mark = ARENA_ARRAY(a, struct host_mark, marks ? marks : 1);
+    out->link_pc = ARENA_ARRAY(a, uint64_t, e->cap_link);
     if (!arena_ok(a))
         return false;
+    out->pins = cfg->outer ? cfg : NULL;
+    memset(e->block_at, 0xff, (f->nblocks + 1) * sizeof *e->block_at);
     for (uint32_t v = 0; v < f->nvals; v++)
         e->val[v].reg = e->val[v].spill = e->val[v].slot = -1;
     /* the temporaries, and every pin register this configuration leaves free */
     e->temps = 1u << X64_RAX | 1u << X64_RCX | 1u << X64_RDX | 7u << (EM_XMM + EM_PINS_FP);
+    if (region)
+        em_init_region(e);
     return true;
 }
 
-enum btv_status x64_emit(struct arena *a, const struct host_config *cfg, struct ir_func *f, struct host_code *out)
+/* All slots are in their homes, and that is all that is known; unless the code comes from one place only, straight from above. */
+static void start_block(struct em *e, struct ir_block *b)
 {
-    memset(out, 0, sizeof *out);
-    if (f->first != f->last)
-        return BTV_NOTIMPL;
-    struct em *e = arena_push_raw(a, sizeof *e);
-    if (!e || !init(e, a, cfg, f, out))
-        return BTV_NOMEM;
-    ir_count_uses(f);
-    em_plan(e, f->first);
-    for (struct ir_ins *i = f->first->first; i && !e->ended; i = i->next) {
+    bool on = b != e->f->first && em_continues(e, b) && !e->ended;
+    e->at = b;
+    e->block_at[b->id] = (uint32_t)e->b.len;
+    e->ended = false;
+    if (on)
+        return;
+    e->store_since = true;
+    e->known_rm = FP_DYN;
+    if (b != e->f->first)
+        em_forget(e);
+}
+
+static void emit_block(struct em *e, struct ir_block *b)
+{
+    start_block(e, b);
+    for (struct ir_ins *i = b->first; i && !e->ended; i = i->next) {
         e->locked = e->locked_spills = 0;
         if (i->op == IR_OP_MARK) {
             e->pc = i->imm;
@@ -419,8 +502,25 @@ enum btv_status x64_emit(struct arena *a, const struct host_config *cfg, struct 
         }
         lower(e, i);
     }
+}
+
+enum btv_status x64_emit(struct arena *a, const struct host_config *cfg, struct ir_func *f, struct host_code *out)
+{
+    memset(out, 0, sizeof *out);
+    struct em *e = arena_push_raw(a, sizeof *e);
+    if (!e || !init(e, a, cfg, f, out))
+        return BTV_NOMEM;
+    ir_count_uses(f);
+    em_plan(e);
+    em_enter_region(e);
+    for (struct ir_block *b = f->first; b && !e->overflow; b = b->next)
+        emit_block(e, b);
+    if (e->overflow || e->b.full)
+        return BTV_LIMIT;
     out->hot_len = (uint32_t)e->b.len;
     emit_cold(e);
+    em_finish_edges(e);
+    out->nloc = e->nstate;
     emit_link_exits(e);
     if (!arena_ok(a))
         return BTV_NOMEM;

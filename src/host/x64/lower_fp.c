@@ -118,7 +118,7 @@ static void lower_fma(struct em *e, struct ir_ins *i)
     int d = -1;
     const int operand[] = {c, a, b};
     for (int k = 0; k < 3 && d < 0; k++)
-        if ((e->temps >> operand[k] & 1) && e->reg_val[operand[k]] && !e->val[e->reg_val[operand[k]]].uses)
+        if ((e->temps >> operand[k] & 1) && e->reg_val[operand[k]] && !em_needed(e, e->reg_val[operand[k]]))
             d = operand[k];
     if (d < 0)
         d = em_temp_fp(e);

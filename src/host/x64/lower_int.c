@@ -66,7 +66,7 @@ static bool uses_reg(struct opnd o, int reg)
 static bool alu_in_memory(struct em *e, struct ir_ins *i, const struct alu *a, int size)
 {
     struct val *d = &e->val[i->dst], *x = em_val(e, i->arg[0]);
-    if (size != 8 || d->uses != 1 || !d->put || i->next != d->put || x->reg >= 0 || x->slot < 0 || x->uses != 1 ||
+    if (e->region || size != 8 || d->uses != 1 || !d->put || i->next != d->put || x->reg >= 0 || x->slot < 0 || x->uses != 1 ||
         (unsigned)x->slot != d->put->imm || x->kind == VAL_CONST || em_rep(e, i->arg[0]) == em_rep(e, i->arg[1]))
         return false;
     unsigned slot = (unsigned)x->slot;
@@ -242,7 +242,6 @@ static void lower_wide(struct em *e, struct ir_ins *i)
         x64_ri(&e->b, X64_SAR_RM_IMM8, size, X64_RAX, size * 8 - 1);
         x64_rr(&e->b, X64_AND_R_RM, size, X64_RAX, keep);
         x64_rr(&e->b, X64_SUB_R_RM, size, X64_RDX, X64_RAX);
-        em_kill(e, X64_RCX);
     } else if (b.kind == OPND_MEM) {
         x64_m(&e->b, row, size, b.mem);
     } else {

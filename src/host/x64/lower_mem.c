@@ -47,6 +47,7 @@ static void lower_load(struct em *e, struct ir_ins *i)
     bool sx = e->val[i->dst].flags & VAL_SEXT;
     int d = em_dst(e, i, m.base >= 0 && m.base < EM_XMM ? m.base : -1);
     unsigned flags = 0;
+    em_may_fault(e);
     if (e->val[i->dst].flags & VAL_SWAP) {
         x64_rm(&e->b, X64_MOVBE_R_M, em_size((enum ir_type)i->type), d, m);
         em_def(e, i, d, i->type == IR_I32 ? VAL_ZX : 0);
@@ -84,10 +85,12 @@ static void lower_store(struct em *e, struct ir_ins *i)
     enum ir_type t = ir_typeof(e->f, i->arg[1]);
     if (em_is_fp(t)) {
         int r = em_use_reg(e, i->arg[1]);
+        em_may_fault(e);
         x64_rm(&e->b, X64_MOVS_XM_X, em_size(t), r - EM_XMM, m);
     } else {
         int size = (int)ir_bits(t) / 8;
         struct opnd v = em_use(e, i->arg[1], OPND_REG | OPND_IMM);
+        em_may_fault(e);
         if (v.kind == OPND_IMM && size == 1)
             x64_mi(&e->b, X64_MOV_RM_IMM8, 1, m, (int8_t)v.imm);
         else if (v.kind == OPND_IMM)
@@ -138,6 +141,7 @@ static void lower_ll(struct em *e, struct ir_ins *i)
     unsigned bytes = ir_bits((enum ir_type)i->type) / 8;
     struct x64_mem m = atomic_address(e, i->arg[0], bytes);
     int d = em_temp(e);
+    em_may_fault(e);
     x64_rm(&e->b, X64_MOV_R_RM, (int)bytes, d, m);
     x64_rm(&e->b, X64_MOV_RM_R, 8, m.base, em_cpu(offsetof(struct cpu, ll_addr)));
     x64_rm(&e->b, X64_MOV_RM_R, 8, d, em_cpu(offsetof(struct cpu, ll_value)));
@@ -204,6 +208,7 @@ static void lower_paired_sc(struct em *e, struct ir_ins *i, int bytes)
         address_done(e, i->arg[0]);
         em_done(e, i->arg[1]);
         em_done(e, e->ll_value);
+        em_may_fault(e);
         x64_rm(&e->b, X64_MOV_RM_R, bytes, v, m);
         x64_rr(&e->b, X64_XOR_R_RM, 4, X64_RAX, X64_RAX);
         sc_done(e, i);
@@ -214,6 +219,7 @@ static void lower_paired_sc(struct em *e, struct ir_ins *i, int bytes)
     address_done(e, i->arg[0]);
     em_done(e, i->arg[1]);
     em_done(e, e->ll_value);
+    em_may_fault(e);
     lock(e);
     x64_rm(&e->b, X64_CMPXCHG_RM_R, bytes, v, m);
     sc_result(e, i);
@@ -232,6 +238,7 @@ static void lower_sc(struct em *e, struct ir_ins *i)
     em_take(e, X64_RAX);
     address_done(e, i->arg[0]);
     em_done(e, i->arg[1]);
+    em_may_fault(e);
     x64_rm(&e->b, X64_CMP_RM_R, 8, m.base, em_cpu(offsetof(struct cpu, ll_addr)));
     size_t no1 = x64_jcc8(&e->b, X64_NE);
     x64_mi(&e->b, X64_CMP_RM_IMM8, 4, em_cpu(offsetof(struct cpu, ll_bytes)), (int64_t)bytes);
@@ -254,6 +261,7 @@ static void lower_cas(struct em *e, struct ir_ins *i)
     address_done(e, i->arg[0]);
     em_done(e, i->arg[1]);
     em_done(e, i->arg[2]);
+    em_may_fault(e);
     lock(e);
     x64_rm(&e->b, X64_CMPXCHG_RM_R, size, v, m);
     em_kill(e, X64_RAX);
@@ -269,6 +277,7 @@ static void lower_rmw(struct em *e, struct ir_ins *i)
     static const uint16_t direct[] = {[IR_RMW_ADD] = X64_ADD_RM_R, [IR_RMW_AND] = X64_AND_RM_R, [IR_RMW_OR] = X64_OR_RM_R, [IR_RMW_XOR] = X64_XOR_RM_R};
     if (unused && kind >= IR_RMW_ADD && kind <= IR_RMW_XOR) {
         int v = em_use_reg(e, i->arg[1]);
+        em_may_fault(e);
         lock(e);
         x64_rm(&e->b, (enum x64_row)direct[kind], size, v, m);
         address_done(e, i->arg[0]);
@@ -277,6 +286,7 @@ static void lower_rmw(struct em *e, struct ir_ins *i)
     }
     if (kind == IR_RMW_SWAP && !shared(e)) { /* xchg locks by itself */
         int v = em_use_reg(e, i->arg[1]), d = em_temp(e);
+        em_may_fault(e);
         x64_rm(&e->b, X64_MOV_R_RM, size, d, m);
         x64_rm(&e->b, X64_MOV_RM_R, size, v, m);
         address_done(e, i->arg[0]);
@@ -296,6 +306,7 @@ static void lower_rmw(struct em *e, struct ir_ins *i)
             else
                 x64_rr(&e->b, X64_MOV_R_RM, 8, d, o.reg);
         }
+        em_may_fault(e);
         if (kind == IR_RMW_ADD) {
             lock(e);
             x64_rm(&e->b, X64_XADD_RM_R, size, d, m);
@@ -329,6 +340,7 @@ static void lower_rmw(struct em *e, struct ir_ins *i)
     e->locked = keep | 1u << t;
     address_done(e, i->arg[0]);
     em_done(e, i->arg[1]);
+    em_may_fault(e);
     x64_rm(&e->b, X64_MOV_R_RM, size, X64_RAX, m);
     size_t loop = e->b.len;
     static const uint16_t reg_rows[] = {[IR_RMW_AND] = X64_AND_R_RM, [IR_RMW_OR] = X64_OR_R_RM, [IR_RMW_XOR] = X64_XOR_R_RM};

@@ -138,6 +138,7 @@ static void plan_operands(struct em *e, struct ir_ins *i)
     case IR_OP_CAS:
     case IR_OP_RMW: e->val[i->arg[0]].addr_uses++; break;
     case IR_OP_EXITIF:
+    case IR_OP_BRIF:
     case IR_OP_SELECT: e->val[i->arg[0]].flags |= PLAN_COND; break;
     case IR_OP_FMA:
         for (int k = 0; k < 3; k++) {
@@ -210,6 +211,8 @@ bool em_can_lower(const struct em *e, const struct ir_ins *i)
     case IR_OP_ROUNDS:
     case IR_OP_MARK:
     case IR_OP_EXITIF:
+    case IR_OP_BR:
+    case IR_OP_BRIF:
     case IR_OP_GOTO:
     case IR_OP_GOTOIND:
     case IR_OP_SYSCALL:
@@ -377,7 +380,7 @@ static void plan_pair(struct em *e, struct ir_ins *i)
     }
 }
 
-void em_plan(struct em *e, struct ir_block *b)
+static void plan_block(struct em *e, struct ir_block *b)
 {
     uint64_t dead[2] = {0}, pc = 0;
     for (struct ir_ins *i = b->first; i; i = i->next)
@@ -405,6 +408,14 @@ void em_plan(struct em *e, struct ir_block *b)
         plan_pair(e, i);
         for (unsigned k = 0; k < i->nargs; k++)
             e->val[i->arg[k]].uses++;
+    }
+}
+
+void em_plan(struct em *e)
+{
+    for (struct ir_block *b = e->f->first; b; b = b->next) {
+        e->sc = NULL;
+        plan_block(e, b);
     }
     for (uint32_t v = 1; v < e->f->nvals; v++)
         e->val[v].flags &= VAL_SEXT | VAL_SWAP | VAL_ZX;

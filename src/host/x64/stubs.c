@@ -263,6 +263,7 @@ const struct host_isa host_x64 = {
     .fp_enter = x64_fp_enter,
     .fp_leave = x64_fp_leave,
     .save_context = x64_save_context,
+    .context_reg = x64_context_reg,
     .context_pc = x64_context_pc,
     .context_set_pc = x64_context_set_pc,
     .return_stack_fault = x64_return_stack_fault,

@@ -14,6 +14,7 @@ const char *x64_feature_name(unsigned bit);
 enum btv_status x64_emit(struct arena *a, const struct host_config *cfg, struct ir_func *f, struct host_code *out);
 bool x64_fp_enter(struct cpu *cpu);
 void x64_fp_leave(struct cpu *cpu);
+uint64_t x64_context_reg(const void *ucontext, unsigned reg);
 void x64_save_context(const struct host_config *cfg, struct cpu *cpu, const void *uc);
 uint64_t x64_context_pc(const void *uc);
 void x64_context_set_pc(void *uc, uint64_t pc);

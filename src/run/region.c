@@ -1,0 +1,458 @@
+/*
+ * Regions: the blocks around a hot one, translated as one function.
+ *
+ * From the hot pc the control flow is followed while code looks used, up to a bound; what cannot come back to the hot pc is left out.  The blocks are lifted once more, jumps between them become edges, and the emitter gets
+ * pins chosen for this region: a slot used in its inner loops takes the register of one that is not.
+ *
+ * A region is published as the block of its first pc.  The baseline's blocks for the pcs inside stay for who comes from elsewhere.
+ * Works without a lock in an arena of the caller's, on guest code read through the caller's `fetch`; sets of nodes are 64-bit masks.
+ */
+#include <pthread.h>
+#include <stdatomic.h>
+#include <string.h>
+
+#include "ir/rounds.h"
+#include "run/region.h"
+
+#define MAX_NODES 64       /* bits of a mask */
+#define MAX_DEPTH 4        /* of loops that count */
+#define DEPTH_FACTOR 8     /* how many times a loop is assumed to run */
+#define TEMPORARY_GAIN 8   /* one more temporary saves a memory operation for one in so many of the values made */
+#define NONE (-1)
+
+struct node {
+    uint64_t pc, end;
+    uint64_t taken, next; /* where it goes, CPU_NO_PC: nowhere that is known */
+    uint64_t back;        /* where the call at its end returns to, or CPU_NO_PC */
+    unsigned insns, depth;
+    struct ir_block *block;
+};
+
+struct region {
+    struct engine *engine;
+    struct arena *arena;
+    const struct guest_code *code;
+    struct ir_func *f;
+    struct node node[MAX_NODES];
+    unsigned nnodes;
+    uint64_t succ[MAX_NODES], pred[MAX_NODES]; /* masks of nodes */
+    uint64_t kept;                             /* nodes that belong to it */
+    uint8_t order[MAX_NODES];                  /* of the code */
+    unsigned norder;
+    struct guest_range range[MAX_NODES];
+    struct host_config cfg, outer;
+};
+
+static int node_at(const struct region *r, uint64_t pc)
+{
+    for (unsigned n = 0; n < r->nnodes; n++)
+        if (r->node[n].pc == pc)
+            return (int)n;
+    return NONE;
+}
+
+/* -- which code ------------------------------------------------------------------------------------------------------ */
+
+struct lifting {
+    const struct guest_isa *guest;
+    struct guest_lift *g;
+    struct ir_func *f;
+};
+
+static enum btv_status lift_guarded(void *ctx)
+{
+    const struct lifting *l = ctx;
+    return l->guest->lift(l->g, l->f);
+}
+
+static bool lift(struct region *r, struct ir_func *f, struct guest_lift *g, uint64_t pc, uint64_t stop)
+{
+    *g = (struct guest_lift){.pc = pc, .code = r->code, .max_insns = GUEST_MAX_INSNS, .stop = stop};
+    return run_guarded(lift_guarded, &(struct lifting){r->engine->guest, g, f}) == BTV_OK && g->insns && g->nranges == 1;
+}
+
+/* Where the block that was just appended goes. */
+static void look_around(struct node *n, const struct ir_func *f)
+{
+    const struct ir_ins *last = f->last->last, *side = last->prev;
+    n->taken = n->next = n->back = CPU_NO_PC;
+    if (last->op == IR_OP_GOTO) {
+        n->next = last->aux ? CPU_NO_PC : last->imm;
+        n->back = last->aux ? last->aux : CPU_NO_PC;
+        if (side && side->op == IR_OP_EXITIF)
+            n->taken = side->imm;
+    } else if (last->op == IR_OP_GOTOIND && last->imm == IR_JUMP_CALL && last->aux) {
+        n->back = last->aux;
+    }
+}
+
+static void add_node(struct region *r, uint64_t pc)
+{
+    if (pc != CPU_NO_PC && node_at(r, pc) == NONE && r->nnodes < r->engine->tune.region_blocks && engine_is_warm(r->engine, pc))
+        r->node[r->nnodes++].pc = pc;
+}
+
+static bool discover(struct region *r, uint64_t pc)
+{
+    unsigned insns = 0;
+    struct ir_rounds rounds;
+    r->node[r->nnodes++].pc = pc;
+    for (unsigned k = 0; k < r->nnodes; k++) {
+        struct node *n = &r->node[k];
+        struct guest_lift g;
+        struct ir_func *f = ir_func_new(r->arena, &r->engine->guest->slots, NULL);
+        if (!f || !lift(r, f, &g, n->pc, 0)) {
+            if (!k)
+                return false;
+            r->nnodes = k; /* the ones behind it were not looked at either: they may come from it */
+            break;
+        }
+        if (ir_rounds_find(f, &rounds))
+            return false; /* the baseline does better: with vectors */
+        n->end = g.range[0].end;
+        n->insns = g.insns;
+        insns += g.insns;
+        look_around(n, f);
+        if (insns < r->engine->tune.region_insns) {
+            add_node(r, n->next);
+            add_node(r, n->taken);
+            add_node(r, n->back);
+        }
+    }
+    /* a node ends where another starts */
+    for (unsigned k = 0; k < r->nnodes; k++)
+        for (unsigned j = 0; j < r->nnodes; j++) {
+            struct node *n = &r->node[k];
+            uint64_t cut = r->node[j].pc;
+            if (n->pc < cut && cut < n->end) {
+                n->end = n->next = cut;
+                n->taken = n->back = CPU_NO_PC;
+            }
+        }
+    return true;
+}
+
+static void connect(struct region *r, unsigned from, uint64_t pc)
+{
+    int to = pc == CPU_NO_PC ? NONE : node_at(r, pc);
+    if (to == NONE)
+        return;
+    r->succ[from] |= UINT64_C(1) << to;
+    r->pred[to] |= UINT64_C(1) << from;
+}
+
+/* All that is reached from `from` along next[] within `within`, `from` included. */
+static uint64_t closure(const uint64_t *next, uint64_t from, uint64_t within)
+{
+    uint64_t seen = 0, work = from & within;
+    while (work) {
+        unsigned n = (unsigned)__builtin_ctzll(work);
+        seen |= UINT64_C(1) << n;
+        work = (work | (next[n] & within)) & ~seen;
+    }
+    return seen;
+}
+
+/* Keeps what lies on a way from the root back to it.  False: there is none, so entering and leaving would cost more than is gained. */
+static bool select_nodes(struct region *r)
+{
+    for (unsigned k = 0; k < r->nnodes; k++) {
+        connect(r, k, r->node[k].taken);
+        connect(r, k, r->node[k].next);
+        connect(r, k, r->node[k].back);
+    }
+    uint64_t reached = closure(r->succ, 1, UINT64_MAX), returning = closure(r->pred, r->pred[0], reached);
+    r->kept = returning;
+    for (unsigned k = 0; k < r->nnodes; k++) {
+        r->succ[k] &= r->kept;
+        r->pred[k] &= r->kept;
+    }
+    return returning & 1;
+}
+
+/* Follows the way that code falls through, so that it needs no jump. */
+static void place(struct region *r)
+{
+    uint64_t left = r->kept;
+    int n = 0;
+    while (left) {
+        r->order[r->norder++] = (uint8_t)n;
+        left &= ~(UINT64_C(1) << n);
+        const uint64_t way[] = {r->node[n].next, r->node[n].back, r->node[n].taken};
+        n = NONE;
+        for (unsigned k = 0; k < ARRAY_LEN(way) && n == NONE; k++) {
+            int to = way[k] == CPU_NO_PC ? NONE : node_at(r, way[k]);
+            if (to != NONE && left >> to & 1)
+                n = to;
+        }
+        if (n == NONE && left)
+            n = __builtin_ctzll(left);
+    }
+}
+
+/* Loops: what reaches a jump back without passing its target. */
+static void find_depths(struct region *r)
+{
+    uint64_t before = 0;
+    for (unsigned k = 0; k < r->norder; k++) {
+        unsigned head = r->order[k];
+        uint64_t from = r->pred[head] & ~before, body;
+        before |= UINT64_C(1) << head;
+        if (!from)
+            continue;
+        body = closure(r->pred, from & ~(UINT64_C(1) << head), r->kept & ~(UINT64_C(1) << head)) | UINT64_C(1) << head;
+        if (!(closure(r->succ, r->succ[head], body) >> head & 1))
+            continue; /* laid out behind its successor, but no loop */
+        for (; body; body &= body - 1)
+            r->node[__builtin_ctzll(body)].depth++;
+    }
+}
+
+/* -- as a function ----------------------------------------------------------------------------------------------------- */
+
+static struct ir_block *block_at(const struct region *r, uint64_t pc)
+{
+    int n = pc == CPU_NO_PC ? NONE : node_at(r, pc);
+    return n != NONE && r->kept >> n & 1 ? r->node[n].block : NULL;
+}
+
+static ir_val negate(struct ir_func *f, ir_val cond)
+{
+    static const uint8_t opposite[][2] = {{IR_OP_EQ, IR_OP_NE}, {IR_OP_NE, IR_OP_EQ}};
+    const struct ir_ins *d = f->def[cond];
+    for (unsigned k = 0; k < ARRAY_LEN(opposite); k++)
+        if (d->op == opposite[k][0])
+            return ir_emit(f, (enum ir_op)opposite[k][1], IR_I1, d->arg[0], d->arg[1], 0, 0, 0);
+    enum ir_op swapped = d->op == IR_OP_LTS ? IR_OP_LES : d->op == IR_OP_LTU ? IR_OP_LEU : d->op == IR_OP_LES ? IR_OP_LTS : d->op == IR_OP_LEU ? IR_OP_LTU : 0;
+    if (swapped) /* not a < b is b <= a */
+        return ir_emit(f, swapped, IR_I1, d->arg[1], d->arg[0], 0, 0, 0);
+    return ir_make(f, IR_OP_XOR, IR_I1, cond, ir_const(f, IR_I1, 1), 0);
+}
+
+/* The jumps at the end of a block become edges where they stay in the region. */
+static void join(struct region *r, struct ir_block *b)
+{
+    struct ir_func *f = r->f;
+    struct ir_ins *last = b->last, *side = last->prev;
+    if (last->op != IR_OP_GOTO || last->aux)
+        return;
+    struct ir_block *next = block_at(r, last->imm), *taken = NULL;
+    if (side && side->op == IR_OP_EXITIF)
+        taken = block_at(r, side->imm);
+    if (!next && !taken)
+        return;
+    uint64_t out = last->imm;
+    ir_val cond = taken ? side->arg[0] : 0;
+    ir_remove(f, last);
+    if (taken)
+        ir_remove(f, side);
+    f->at = b;
+    if (next && taken) {
+        ir_brif(f, cond, taken, NULL, next, NULL);
+    } else if (next) {
+        ir_br(f, next, NULL);
+    } else {
+        ir_emit(f, IR_OP_EXITIF, IR_VOID, negate(f, cond), 0, 0, out, 0);
+        ir_br(f, taken, NULL);
+    }
+}
+
+/* Helpers find the pins where all code has them, not where a region has. */
+static bool calls_helpers(const struct ir_func *f)
+{
+    for (const struct ir_block *b = f->first; b; b = b->next)
+        for (const struct ir_ins *i = b->first; i; i = i->next)
+            if (i->op == IR_OP_CALL)
+                return true;
+    return false;
+}
+
+static bool make_function(struct region *r, struct source *src)
+{
+    uint8_t *bytes = arena_push(r->arena, MAX_NODES * GUEST_MAX_BYTES);
+    uint32_t nbytes = 0;
+    r->f = ir_func_new(r->arena, &r->engine->guest->slots, NULL);
+    if (!r->f || !bytes)
+        return false;
+    *src = (struct source){.pc = r->node[0].pc, .range = r->range, .bytes = bytes};
+    for (unsigned k = 0; k < r->norder; k++) {
+        struct node *n = &r->node[r->order[k]];
+        struct guest_lift g;
+        if (!lift(r, r->f, &g, n->pc, n->end) || g.range[0].end != n->end)
+            return false; /* overlapping instructions, or the code has changed */
+        n->block = r->f->last;
+        memcpy(bytes + nbytes, g.bytes, g.nbytes);
+        nbytes += g.nbytes;
+        src->insns += g.insns;
+        if (src->nranges && r->range[src->nranges - 1].end == n->pc)
+            r->range[src->nranges - 1].end = n->end;
+        else
+            r->range[src->nranges++] = g.range[0];
+    }
+    r->f->pc = src->pc;
+    for (unsigned k = 0; k < r->norder; k++)
+        join(r, r->node[r->order[k]].block);
+    return arena_ok(r->arena);
+}
+
+/* -- pins ---------------------------------------------------------------------------------------------------------------- */
+
+static uint64_t times(unsigned depth)
+{
+    uint64_t w = 1;
+    for (unsigned k = 0; k < depth && k < MAX_DEPTH; k++)
+        w *= DEPTH_FACTOR;
+    return w;
+}
+
+/*
+ * What a pin would save for each slot, in memory operations: a load where a block first reads it, a store where a block writes it.
+ * A slot that no block reads before writing it gets none: it lives in temporaries.  Returns what each exchange of a pin costs.
+ */
+static uint64_t weigh(const struct region *r, uint64_t weight[CPU_SLOTS])
+{
+    uint64_t crossings = 1;
+    bool read[CPU_SLOTS] = {false};
+    memset(weight, 0, CPU_SLOTS * sizeof *weight);
+    for (unsigned k = 0; k < r->norder; k++) {
+        const struct node *n = &r->node[r->order[k]];
+        bool seen[CPU_SLOTS] = {false}, put[CPU_SLOTS] = {false};
+        uint64_t w = times(n->depth);
+        for (const struct ir_ins *i = n->block->first; i; i = i->next) {
+            if (i->op == IR_OP_GET && !seen[i->imm] && !put[i->imm]) {
+                seen[i->imm] = read[i->imm] = true;
+                weight[i->imm] += w;
+            } else if (i->op == IR_OP_PUT && !put[i->imm]) {
+                put[i->imm] = true;
+                weight[i->imm] += w;
+            }
+        }
+        if (n->back != CPU_NO_PC)
+            crossings += w;
+    }
+    for (unsigned s = 0; s < CPU_SLOTS; s++)
+        if (!read[s])
+            weight[s] = 0;
+    return r->engine->tune.exchange_cost * crossings;
+}
+
+/* Gives the registers of one class to the slots that gain most; a slot that has one outside keeps it. */
+static void assign(struct host_config *cfg, uint8_t *pin, unsigned npins, unsigned first_reg, const uint64_t *weight, const struct ir_slots *slots, bool fp,
+                   uint64_t cost)
+{
+    for (;;) {
+        unsigned best = CPU_SLOTS, worst = 0;
+        for (unsigned s = 0; s < slots->count; s++)
+            if (cfg->reg_of_slot[s] < 0 && (slots->slot[s].type == IR_F64) == fp && weight[s] && (best == CPU_SLOTS || weight[s] > weight[best]))
+                best = s;
+        for (unsigned k = 1; k < npins; k++)
+            if (weight[pin[k]] < weight[pin[worst]])
+                worst = k;
+        if (best == CPU_SLOTS || !npins || weight[best] <= weight[pin[worst]] + cost)
+            break;
+        cfg->reg_of_slot[pin[worst]] = -1;
+        cfg->reg_of_slot[best] = (int8_t)(first_reg + worst);
+        pin[worst] = (uint8_t)best;
+    }
+}
+
+/* How many values of one class blocks make that are not for a pin, weighted. */
+static uint64_t count_temporaries(const struct region *r, bool fp)
+{
+    uint64_t sum = 0;
+    for (unsigned k = 0; k < r->norder; k++) {
+        const struct node *n = &r->node[r->order[k]];
+        for (const struct ir_ins *i = n->block->first; i; i = i->next)
+            if (i->op == IR_OP_PUT && r->cfg.reg_of_slot[i->imm] < 0 && (r->engine->guest->slots.slot[i->imm].type == IR_F64) == fp)
+                sum += times(n->depth);
+    }
+    return sum;
+}
+
+/* Registers of slots that gain little become temporaries, where many are made. */
+static void set_free(struct region *r, uint8_t *pin, unsigned npins, const uint64_t *weight, bool fp)
+{
+    uint64_t made = count_temporaries(r, fp);
+    for (unsigned k = 1; k <= r->engine->tune.region_temps; k++) {
+        unsigned worst = npins;
+        for (unsigned n = 0; n < npins; n++)
+            if (pin[n] != HOST_NO_SLOT && (worst == npins || weight[pin[n]] < weight[pin[worst]]))
+                worst = n;
+        if (worst == npins || (weight[pin[worst]] + r->engine->tune.exchange_cost) * k * TEMPORARY_GAIN > made)
+            return;
+        r->cfg.reg_of_slot[pin[worst]] = -1;
+        pin[worst] = HOST_NO_SLOT;
+    }
+}
+
+static void choose_pins(struct region *r)
+{
+    uint64_t weight[CPU_SLOTS], cost = weigh(r, weight);
+    const struct ir_slots *slots = &r->engine->guest->slots;
+    r->cfg = r->outer;
+    r->cfg.outer = &r->outer;
+    assign(&r->cfg, r->cfg.pin_int, r->cfg.npin_int, 0, weight, slots, false, cost);
+    assign(&r->cfg, r->cfg.pin_fp, r->cfg.npin_fp, 16, weight, slots, true, cost);
+    if (cost > r->engine->tune.exchange_cost)
+        return; /* there are calls inside, and each would exchange more */
+    set_free(r, r->cfg.pin_int, r->cfg.npin_int, weight, false);
+    set_free(r, r->cfg.pin_fp, r->cfg.npin_fp, weight, true);
+}
+
+/* -- the whole ------------------------------------------------------------------------------------------------------------ */
+
+/* Lock held. */
+static enum btv_status publish(struct engine *e, const struct source *src, const struct host_code *code, struct btv_error *err)
+{
+    struct block *old = cache_find(e, src->pc);
+    if (old)
+        cache_kill(e, old);
+    enum btv_status st = cache_publish(e, src, code, &old, err);
+    for (struct engine_thread *t = e->threads; t; t = t->next)
+        engine_leave(t); /* it may be in a loop of the old code */
+    return st;
+}
+
+enum btv_status region_make(struct engine *e, struct arena *a, const struct guest_code *fetch, uint64_t pc, struct btv_error *err)
+{
+    uint64_t generation = atomic_load_explicit(&e->generation, memory_order_acquire);
+    struct region *r = arena_push(a, sizeof *r);
+    struct source src;
+    struct host_code code;
+    if (!r)
+        return BTV_NOMEM;
+    r->engine = e;
+    r->arena = a;
+    r->code = fetch;
+    if (!discover(r, pc))
+        return BTV_BADCODE;
+    if (!select_nodes(r) || r->succ[0] & 1) /* a block that leads to itself is as good alone, and may have selections for branches */
+        return BTV_NOENT;
+    place(r);
+    find_depths(r);
+    if (!make_function(r, &src))
+        return arena_ok(a) ? BTV_BADCODE : BTV_NOMEM;
+    pthread_mutex_lock(&e->lock);
+    r->outer = e->hcfg;
+    bool may_change = cache_may_change(e, src.range, src.nranges);
+    pthread_mutex_unlock(&e->lock);
+    if (may_change || calls_helpers(r->f))
+        return BTV_NOTIMPL;
+    choose_pins(r);
+#ifndef NDEBUG
+    enum btv_status verdict = ir_verify(r->f, err);
+    if (verdict != BTV_OK)
+        return verdict;
+#endif
+    enum btv_status st = e->host->emit(a, &r->cfg, r->f, &code);
+    if (st != BTV_OK)
+        return st;
+    if (trace_at(TRACE_emit, pc))
+        trace_emitted(e, fetch, &code, pc);
+    pthread_mutex_lock(&e->lock);
+    st = generation == e->generation ? publish(e, &src, &code, err) : BTV_BADCODE;
+    pthread_mutex_unlock(&e->lock);
+    TRACE_AT(block, pc, "0x%llx region: %s, %u blocks of %u seen, %u instructions, %u bytes", (unsigned long long)pc, btv_status_text(st), r->norder, r->nnodes,
+             src.insns, code.len);
+    return st;
+}

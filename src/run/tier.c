@@ -1,0 +1,301 @@
+/*
+ * Finding hot code and translating it in the background.
+ *
+ * A thread of btv's own asks, now and then, every guest thread that is in emitted code to come out (PENDING_SAMPLE).  Loops and
+ * indirect jumps look at such requests anyway, so finding hot code costs emitted code nothing.  The pc at which a thread comes out
+ * is a sample; a pc seen `region_samples` times becomes the start of a region.  Samples come at the rate of `sample_us` while
+ * they find new code and ever more slowly when they do not; when no thread is in code, the thread sleeps until one is.
+ *
+ * The thread takes no signals, reads guest code through process_vm_readv(2), so that it cannot fault, and is stopped and joined
+ * where the kernel wants a process of one thread: engine_tier_stop.  A child of fork starts its own when it has run for a while.
+ */
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/chaos.h"
+#include "run/region.h"
+
+#define SAMPLES 256
+#define QUEUE 16
+#define START_ENTRIES 200  /* entries into emitted code before the thread is made: programs that end at once do without */
+#define IDLE_ROUNDS 8      /* without anybody in code, before the thread sleeps */
+#define STACK_BYTES (256 * 1024)
+#define WINDOW 512         /* of guest code read at once */
+#define NICE 5             /* a busy machine has better things to do */
+
+struct sample {
+    uint64_t pc;
+    uint32_t count; /* DONE: was tried */
+};
+#define DONE UINT32_MAX
+
+struct tier {
+    struct engine *engine;
+    pthread_t thread;
+    _Atomic pid_t tid;
+    pthread_cond_t wake;     /* with engine.lock */
+    bool stop;
+    bool busy;               /* it works without the lock */
+    bool news;               /* a sample found something since the last round */
+    struct sample sample[SAMPLES];
+    uint64_t queue[QUEUE];
+    unsigned nqueue;
+    struct arena arena;
+    uint64_t code_pc;        /* what window holds */
+    size_t code_len;
+    uint8_t window[WINDOW];
+    uint64_t longest_ns;
+};
+
+/* -- samples --------------------------------------------------------------------------------------------------------- */
+
+static struct sample *sample_of(struct tier *x, uint64_t pc)
+{
+    return &x->sample[(pc >> 1) * UINT64_C(0x9e3779b97f4a7c15) >> 56];
+}
+
+void tier_sample(struct engine_thread *t, uint64_t pc)
+{
+    struct engine *e = t->engine;
+    if (pthread_mutex_trylock(&e->lock))
+        return;
+    struct tier *x = e->tier;
+    struct block *b = x ? cache_find(e, pc) : NULL;
+    if (b && !b->region) {
+        struct sample *s = sample_of(x, pc);
+        if (s->pc != pc) {
+            if (s->count && s->count != DONE && --s->count) {
+                pthread_mutex_unlock(&e->lock);
+                return;
+            }
+            *s = (struct sample){.pc = pc};
+        }
+        if (s->count != DONE && ++s->count >= e->tune.region_samples && x->nqueue < QUEUE) {
+            s->count = DONE;
+            x->queue[x->nqueue++] = pc;
+            x->news = true;
+        }
+    }
+    pthread_mutex_unlock(&e->lock);
+}
+
+/* -- the thread -------------------------------------------------------------------------------------------------------- */
+
+static const uint8_t *read_code(void *ctx, uint64_t pc, size_t *avail)
+{
+    struct tier *x = ctx;
+    if (pc < x->code_pc || pc >= x->code_pc + x->code_len) {
+        uint64_t span = mem_exec_span(x->engine->mem, pc, WINDOW);
+        if (!span)
+            return NULL;
+        struct iovec local = {x->window, span < WINDOW ? span : WINDOW}, remote = {mem_host(pc), local.iov_len};
+        ssize_t n = process_vm_readv(getpid(), &local, 1, &remote, 1, 0);
+        if (n <= 0)
+            return NULL;
+        x->code_pc = pc;
+        x->code_len = (size_t)n;
+    }
+    *avail = (size_t)(x->code_pc + x->code_len - pc);
+    return x->window + (pc - x->code_pc);
+}
+
+static uint64_t now_ns(clockid_t clock)
+{
+    struct timespec now;
+    clock_gettime(clock, &now);
+    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+/* Lock held, but not while it works. */
+static void make_next(struct tier *x)
+{
+    struct engine *e = x->engine;
+    uint64_t pc = x->queue[0], start = now_ns(CLOCK_THREAD_CPUTIME_ID);
+    struct btv_error err = {0};
+    memmove(x->queue, x->queue + 1, --x->nqueue * sizeof *x->queue);
+    x->busy = true;
+    pthread_mutex_unlock(&e->lock);
+    x->code_len = 0;
+    arena_reset(&x->arena);
+    enum btv_status st = region_make(e, &x->arena, &(struct guest_code){.fetch = read_code, .ctx = x}, pc, &err);
+    pthread_mutex_lock(&e->lock);
+    x->busy = false;
+    pthread_cond_broadcast(&e->resumed);
+    uint64_t took = now_ns(CLOCK_THREAD_CPUTIME_ID) - start;
+    e->stats.tier[TIER_REGION].translate_ns += took;
+    if (took > x->longest_ns)
+        x->longest_ns = took;
+    TRACE_AT(block, pc, "0x%llx region took %llu us: %s", (unsigned long long)pc, (unsigned long long)took / 1000, st == BTV_INVALID ? err.text : btv_status_text(st));
+}
+
+static bool ask_threads(struct engine *e)
+{
+    bool any = false;
+    for (struct engine_thread *t = e->threads; t; t = t->next)
+        if (atomic_load(&t->in_code)) {
+            engine_ask_sample(t);
+            any = true;
+        }
+    return any;
+}
+
+static void wait_us(struct tier *x, uint64_t us)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += (time_t)(us / 1000000);
+    until.tv_nsec += (long)(us % 1000000 * 1000);
+    if (until.tv_nsec >= 1000000000) {
+        until.tv_sec++;
+        until.tv_nsec -= 1000000000;
+    }
+    pthread_cond_timedwait(&x->wake, &x->engine->lock, &until);
+}
+
+static void *tier_main(void *arg)
+{
+    struct tier *x = arg;
+    struct engine *e = x->engine;
+    uint64_t us = e->tune.sample_us;
+    unsigned idle = 0, barren = 0;
+    x->tid = (pid_t)syscall(SYS_gettid);
+    setpriority(PRIO_PROCESS, (id_t)x->tid, getpriority(PRIO_PROCESS, 0) + NICE);
+    pthread_mutex_lock(&e->lock);
+    while (!x->stop) {
+        if (x->nqueue) {
+            make_next(x);
+            continue;
+        }
+        idle = ask_threads(e) ? 0 : idle + 1;
+        if (idle > IDLE_ROUNDS) {
+            atomic_store(&e->tier_asleep, true);
+            pthread_cond_wait(&x->wake, &e->lock);
+            atomic_store(&e->tier_asleep, false);
+            idle = 0;
+        } else {
+            wait_us(x, us);
+        }
+        barren = x->news ? 0 : barren + 1;
+        if (x->news)
+            us = e->tune.sample_us;
+        else if (barren % 32 == 0 && us < e->tune.sample_max_us)
+            us *= 2;
+        x->news = false;
+    }
+    pthread_mutex_unlock(&e->lock);
+    return NULL;
+}
+
+/* -- life ---------------------------------------------------------------------------------------------------------------- */
+
+/* Lock held. */
+static struct tier *start(struct engine *e)
+{
+    pthread_attr_t attr;
+    pthread_condattr_t cond;
+    sigset_t all, before;
+    struct tier *x = chaos_alloc_fails(CHAOS_OPTIONAL) ? NULL : calloc(1, sizeof *x);
+    if (!x)
+        return NULL;
+    x->engine = e;
+    arena_init(&x->arena, (size_t)e->tune.scratch_kib << 10);
+    pthread_condattr_init(&cond);
+    pthread_condattr_setclock(&cond, CLOCK_MONOTONIC);
+    pthread_cond_init(&x->wake, &cond);
+    pthread_condattr_destroy(&cond);
+    pthread_attr_init(&attr);
+    pthread_attr_setstacksize(&attr, STACK_BYTES);
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int failed = pthread_create(&x->thread, &attr, tier_main, x);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    pthread_attr_destroy(&attr);
+    if (!failed)
+        return x;
+    pthread_cond_destroy(&x->wake);
+    free(x);
+    return NULL;
+}
+
+static bool wanted(const struct engine *e)
+{
+    return e->tune.region_samples <= 250 && !e->cfg.check_exec && !e->cfg.interpret_only && !e->cfg.no_chain && !e->cfg.jit_hi;
+}
+
+void tier_start(struct engine *e)
+{
+    if (pthread_mutex_trylock(&e->lock)) {
+        e->tier_wait = 1; /* soon again */
+        return;
+    }
+    if (getpid() == e->tier_pid) { /* else a child that shares the memory: the thread would be in its process, and keep it alive */
+        if (!e->tier && !e->tier_held && wanted(e))
+            e->tier = start(e);
+        e->tier_wait = UINT32_MAX; /* once is enough: what failed will fail again */
+    } else {
+        e->tier_wait = START_ENTRIES;
+    }
+    pthread_mutex_unlock(&e->lock);
+}
+
+void tier_wake(struct engine *e)
+{
+    if (pthread_mutex_trylock(&e->lock))
+        return;
+    if (e->tier)
+        pthread_cond_signal(&e->tier->wake);
+    pthread_mutex_unlock(&e->lock);
+}
+
+void engine_tier_stop(struct engine *e)
+{
+    pthread_mutex_lock(&e->lock);
+    struct tier *x = e->tier;
+    e->tier_held = true;
+    e->tier_asleep = false;
+    e->tier = NULL;
+    if (x) {
+        x->stop = true;
+        pthread_cond_signal(&x->wake);
+    }
+    pthread_mutex_unlock(&e->lock);
+    if (!x)
+        return;
+    pthread_join(x->thread, NULL);
+    pthread_cond_destroy(&x->wake);
+    arena_free(&x->arena);
+    free(x);
+}
+
+void engine_tier_resume(struct engine *e)
+{
+    pthread_mutex_lock(&e->lock);
+    e->tier_held = false;
+    e->tier_wait = START_ENTRIES;
+    pthread_mutex_unlock(&e->lock);
+}
+
+void tier_reset(struct engine *e)
+{
+    e->tier = NULL; /* of the parent: its memory stays, as it may have been changing when we were copied */
+    e->tier_held = false;
+    e->tier_asleep = false;
+    e->tier_pid = getpid();
+    e->tier_wait = START_ENTRIES;
+}
+
+void tier_let_finish(struct engine *e)
+{
+    while (e->tier && e->tier->busy)
+        pthread_cond_wait(&e->resumed, &e->lock);
+}
