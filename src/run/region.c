@@ -53,22 +53,10 @@ static int node_at(const struct region *r, uint64_t pc)
 
 /* -- which code ------------------------------------------------------------------------------------------------------ */
 
-struct lifting {
-    const struct guest_isa *guest;
-    struct guest_lift *g;
-    struct ir_func *f;
-};
-
-static enum btv_status lift_guarded(void *ctx)
-{
-    const struct lifting *l = ctx;
-    return l->guest->lift(l->g, l->f);
-}
-
 static bool lift(struct region *r, struct ir_func *f, struct guest_lift *g, uint64_t pc, uint64_t stop)
 {
     *g = (struct guest_lift){.pc = pc, .code = r->code, .max_insns = GUEST_MAX_INSNS, .stop = stop};
-    return run_guarded(lift_guarded, &(struct lifting){r->engine->guest, g, f}) == BTV_OK && g->insns && g->nranges == 1;
+    return run_lift(r->engine->guest, g, f) == BTV_OK && g->insns && g->nranges == 1;
 }
 
 /* Where the block that was just appended goes. */

@@ -220,9 +220,9 @@ void cache_kill(struct engine *e, struct block *b);                       /* loc
 /* Is some of this code in memory that the guest can write and in which it never announced a store?  Lock held. */
 bool cache_may_change(struct engine *e, const struct guest_range *r, unsigned nranges);
 bool cache_stale(struct engine *e, const struct block *b);                /* may its guest code have changed, or lost its permission? */
-/* Block number n and what shares its guest bytes, as if they had changed. */
 /* Is the instruction at pc part of a translation?  Lock held. */
 bool cache_covers(const struct engine *e, uint64_t pc);
+/* Block number n and what shares its guest bytes, as if they had changed. */
 void cache_drop_near(struct engine *e, uint32_t n);                       /* lock held */
 /* Lock held.  False: not now, see engine_stop_threads. */
 bool cache_flush(struct engine *e, struct engine_thread *self);
@@ -281,6 +281,8 @@ void engine_ask_sample(struct engine_thread *t);
 /* -- translate.c -- */
 /* NULL: leave it to the interpreter (t->err may tell why). */
 struct block *translate(struct engine_thread *t, uint64_t pc);
+/* guest->lift, where guest memory may go away meanwhile: BTV_HOST.  No lock may be held. */
+BTV_NODISCARD enum btv_status run_lift(const struct guest_isa *guest, struct guest_lift *g, struct ir_func *f);
 const uint8_t *fetch_code(void *thread, uint64_t pc, size_t *avail);
 
 /* -- loop.c -- */

@@ -42,6 +42,11 @@ static enum btv_status lift(void *ctx)
     return l->guest->lift(l->g, l->f);
 }
 
+enum btv_status run_lift(const struct guest_isa *guest, struct guest_lift *g, struct ir_func *f)
+{
+    return run_guarded(lift, &(struct lifting){guest, g, f});
+}
+
 static enum btv_status make(struct engine_thread *t, uint64_t pc, unsigned max_insns, struct guest_lift *g, struct host_code *code)
 {
     struct engine *e = t->engine;
@@ -51,7 +56,7 @@ static enum btv_status make(struct engine_thread *t, uint64_t pc, unsigned max_i
     if (!f)
         return BTV_NOMEM;
     f->pc = pc;
-    enum btv_status st = run_guarded(lift, &(struct lifting){e->guest, g, f});
+    enum btv_status st = run_lift(e->guest, g, f);
     if (st != BTV_OK || !arena_ok(&t->scratch))
         return BTV_NOMEM;
     if (e->tune.ahead)
