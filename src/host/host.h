@@ -68,7 +68,7 @@ struct host_mark {
 };
 
 /* A slot whose home does not hold its value yet: where the value is. */
-enum host_where { HOST_IN_REG, HOST_IS_CONST, HOST_SEXT_REG };
+enum host_where { HOST_IN_REG, HOST_IS_CONST };
 struct host_loc {
     uint8_t slot, where, reg; /* reg: the host's own number, as for context_reg */
     uint64_t imm;

@@ -195,8 +195,6 @@ void block_recover(const struct engine *e, const struct block *b, uint32_t offse
         unsigned slot = *found++, where = *found++;
         uint64_t v = get(&found);
         cpu->slot[slot] = where == HOST_IS_CONST ? v : e->host->context_reg(ucontext, (unsigned)v);
-        if (where == HOST_SEXT_REG)
-            cpu->slot[slot] = (uint64_t)(int64_t)(int32_t)cpu->slot[slot];
     }
 }
 
