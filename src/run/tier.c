@@ -42,7 +42,6 @@ struct sample {
 struct tier {
     struct engine *engine;
     pthread_t thread;
-    _Atomic pid_t tid;
     pthread_cond_t wake;     /* with engine.lock */
     bool stop;
     bool busy;               /* it works without the lock */
@@ -54,7 +53,6 @@ struct tier {
     uint64_t code_pc;        /* what window holds */
     size_t code_len;
     uint8_t window[WINDOW];
-    uint64_t longest_ns;
 };
 
 /* -- samples --------------------------------------------------------------------------------------------------------- */
@@ -133,8 +131,6 @@ static void make_next(struct tier *x)
     pthread_cond_broadcast(&e->resumed);
     uint64_t took = now_ns(CLOCK_THREAD_CPUTIME_ID) - start;
     e->stats.tier[TIER_REGION].translate_ns += took;
-    if (took > x->longest_ns)
-        x->longest_ns = took;
     TRACE_AT(block, pc, "0x%llx region took %llu us: %s", (unsigned long long)pc, (unsigned long long)took / 1000, st == BTV_INVALID ? err.text : btv_status_text(st));
 }
 
@@ -168,8 +164,7 @@ static void *tier_main(void *arg)
     struct engine *e = x->engine;
     uint64_t us = e->tune.sample_us;
     unsigned idle = 0, barren = 0;
-    x->tid = (pid_t)syscall(SYS_gettid);
-    setpriority(PRIO_PROCESS, (id_t)x->tid, getpriority(PRIO_PROCESS, 0) + NICE);
+    setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), getpriority(PRIO_PROCESS, 0) + NICE);
     pthread_mutex_lock(&e->lock);
     while (!x->stop) {
         if (x->nqueue) {
