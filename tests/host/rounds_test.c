@@ -11,9 +11,9 @@
 #include <sys/mman.h>
 
 #include "check.h"
-#include "host/host.h"
 #include "host/x64/em.h"
 #include "ir/rounds.h"
+#include "host/code.h"
 
 #define LOOP_PC UINT64_C(0x10000)
 #define PAGE 4096
@@ -34,32 +34,9 @@ static unsigned rnd(unsigned n)
 
 /* -- running emitted code ------------------------------------------------------------------------------------ */
 
-static uint8_t *code_mem, *at;
-static struct host_stubs stubs;
-static struct host_config cfg;
-static enum host_exit (*enter)(struct cpu *, void *);
-static uint64_t return_stack[1024];
 static struct cpu em;
 static const struct host_code *running;
 static uint64_t ahead_page; /* of a fault of the vector code, or 0 */
-
-static void init_code(unsigned pins)
-{
-    static uint8_t pin_int[] = {2, 10, 11, 15, 14, 12, 13, 8, 9, 16, 17, 6}, pin_fp[] = {47, 46, 42, 45, 43, 44, 32, 40, 33, 34, 35, 48, 49};
-    struct arena a;
-    host_config_init(&cfg, &host_x64, pin_int, sizeof pin_int, pin_fp, sizeof pin_fp, pins);
-    arena_init(&a, 0);
-    if (!code_mem)
-        code_mem = mmap(NULL, 1 << 20, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (host_x64.stubs(&a, &cfg, &stubs) != BTV_OK)
-        abort();
-    memcpy(code_mem, stubs.bytes, stubs.len);
-    at = code_mem + ALIGN_UP(stubs.len, 4096u);
-    enter = (enum host_exit(*)(struct cpu *, void *))(uintptr_t)(code_mem + stubs.enter);
-    arena_free(&a);
-    for (unsigned i = 0; i < ARRAY_LEN(return_stack); i++)
-        return_stack[i] = i & 1 ? CPU_NO_PC : (uint64_t)(uintptr_t)(code_mem + stubs.indirect);
-}
 
 /* What the engine does with a fault: run/fault.c. */
 static void on_fault(int sig, siginfo_t *info, void *uc)
@@ -85,16 +62,7 @@ static void on_fault(int sig, siginfo_t *info, void *uc)
 
 static void load_code(const struct host_code *c, struct host_link *l)
 {
-    memcpy(at, c->bytes, c->len);
-    for (unsigned i = 0; i < c->nlinks; i++)
-        l[i] = (struct host_link){.target = at + host_link_exit(c, i), .pc = c->link_pc[i]};
-    for (unsigned i = 0; i < c->nreloc; i++) {
-        const uint8_t *to = c->reloc[i].kind == HOST_RELOC_LINK    ? (uint8_t *)&l[c->reloc[i].index].target
-                            : c->reloc[i].kind == HOST_RELOC_CACHE ? (uint8_t *)&l[c->reloc[i].index].pc
-                                                                   : code_mem + stubs.offset[c->reloc[i].index];
-        int32_t d = (int32_t)(to - (at + c->reloc[i].offset + 4));
-        memcpy(at + c->reloc[i].offset, &d, 4);
-    }
+    place_code(at, c, l);
     running = c;
 }
 
@@ -624,7 +592,7 @@ int main(int argc, char **argv)
     sigaction(SIGSEGV, &sa, NULL);
     static const unsigned pins[] = {0, 4, 1};
     for (unsigned s = 0; s < ARRAY_LEN(pins); s++) {
-        init_code(pins[s]);
+        init_code(pins[s], 0);
         for (unsigned long n = 0; n < count; n++)
             trial();
     }
