@@ -144,6 +144,7 @@ static void empty_table(struct engine *e)
 
 void cache_free(struct engine *e)
 {
+    written_forget(e);
     if (e->code)
         munmap(e->code, 2 * e->code_cap + e->records_cap);
     if (e->table)
@@ -424,13 +425,17 @@ enum btv_status cache_publish(struct engine *e, const struct source *g, const st
         return st;
     if (!fits(e, c->len))
         return BTV_LIMIT;
+    enum record_bytes keep = what_to_keep(e, g);
+    if (keep == RECORD_BYTES)
+        st = written_note(e, g);
+    if (st != BTV_OK)
+        return st;
     struct host_link *links = e->links + e->nlinks;
     uint8_t *at = e->code + ALIGN_UP(e->code_used, (uint64_t)16);
     struct block *b = &e->block[e->nblocks];
     assert(g->nranges <= BLOCK_MAX_RANGES && c->nlinks <= HOST_MAX_REGION_LINKS);
     relocate(e, c, c->bytes, at, links);
     append(e, c->bytes, c->len);
-    enum record_bytes keep = what_to_keep(e, g);
     uint32_t packed = record_pack(e->packed + e->packed_used, g, c, keep);
     *b = (struct block){.pc = g->pc, .code = (uint32_t)(at - e->code), .packed = e->packed_used, .link = e->nlinks, .incoming = LINK_NONE,
                         .code_len = c->len, .nlinks = (uint8_t)c->nlinks, .alone = c->alone, .copied = keep == RECORD_BYTES, .region = c->pins != NULL,
@@ -592,6 +597,13 @@ static void make_sure(struct engine *e)
     }
 }
 
+static void drop_bucket(struct engine *e, uint64_t bucket, uint64_t start, uint64_t end, enum drop which)
+{
+    drop_in(e, &e->pages[bucket], start, end, which);
+    if (which == DROP_STALE)
+        written_doubt(e, bucket);
+}
+
 static void drop_range(struct engine *e, uint64_t start, uint64_t end, enum drop which)
 {
     if (start >= end)
@@ -601,10 +613,10 @@ static void drop_range(struct engine *e, uint64_t start, uint64_t end, enum drop
     uint64_t first = start >> GUEST_PAGE_BITS, last = (end - 1) >> GUEST_PAGE_BITS;
     if (last - first >= PAGE_BUCKETS)
         for (unsigned i = 0; i < PAGE_BUCKETS; i++)
-            drop_in(e, &e->pages[i], start, end, which);
+            drop_bucket(e, i, start, end, which);
     else
         for (uint64_t p = first; p <= last; p++)
-            drop_in(e, &e->pages[p % PAGE_BUCKETS], start, end, which);
+            drop_bucket(e, p % PAGE_BUCKETS, start, end, which);
     pthread_mutex_unlock(&e->lock);
 }
 
@@ -641,18 +653,7 @@ void engine_isync(struct engine *e)
     e->stats.isyncs++;
     bool first = e->nannounced <= MAX_ANNOUNCED;
     e->nannounced = MAX_ANNOUNCED + 1;
-    /* Fixed code need not be looked at. */
-    for (unsigned i = 0; i < PAGE_BUCKETS; i++)
-        for (uint32_t *head = &e->pages[i]; *head;) {
-            struct page_ref *r = &e->ref[*head];
-            struct block *b = &e->block[r->block];
-            if (!b->dead && !fixed(e, b) && cache_stale(e, b))
-                cache_kill(e, b);
-            if (b->dead)
-                *head = r->next;
-            else
-                head = &r->next;
-        }
+    written_sync(e);
     if (first)
         make_sure(e);
     pthread_mutex_unlock(&e->lock);
@@ -666,6 +667,7 @@ bool cache_flush(struct engine *e, struct engine_thread *self)
     e->stats.flushes++;
     TRACE(block, "all %u flushed", e->nblocks);
     memset(e->pages, 0, sizeof e->pages);
+    written_forget(e);
     e->nblocks = 0;
     empty_table(e);
     e->nlinks = e->packed_used = 0;

@@ -5,6 +5,7 @@
  *   loop.c       the dispatcher: interpret, translate, enter, react to exits
  *   translate.c  guest code -> IR -> host code -> published block
  *   cache.c      code memory, blocks, look-up, links, invalidation, flushing
+ *   written.c    code in memory that the guest can write: fence.i
  *   record.c     the packed part of blocks
  *   fault.c      host faults -> guest exceptions
  *   check.c      --check=exec
@@ -161,6 +162,9 @@ struct engine {
     enum host_exit (*enter)(struct cpu *cpu, void *code);
 
     uint32_t pages[PAGE_BUCKETS]; /* heads of lists of page_refs */
+    struct code_page *code_pages[PAGE_BUCKETS]; /* written.c, like the next two */
+    uint64_t code_buckets[PAGE_BUCKETS / 64];
+    uint32_t code_copies;
     struct guest_range announced[MAX_ANNOUNCED]; /* memory in which the guest announces its stores: engine_announce */
     unsigned nannounced;      /* MAX_ANNOUNCED + 1: it does so everywhere */
     struct table *_Atomic table;
@@ -236,6 +240,15 @@ static inline uint8_t *block_code(const struct engine *e, const struct block *b)
 {
     return e->code + b->code;
 }
+
+/* -- written.c: lock held -- */
+/* Before publishing what was made of that, if its bytes are kept.  BTV_NOMEM. */
+BTV_NODISCARD enum btv_status written_note(struct engine *e, const struct source *g);
+/* The mapping of a page of that bucket may have changed, and stale blocks have been dropped. */
+void written_doubt(struct engine *e, uint64_t bucket);
+/* Drops what was written to since the last time. */
+void written_sync(struct engine *e);
+void written_forget(struct engine *e);
 
 /* -- record.c: all but the first in signal handlers, too -- */
 enum record_bytes { RECORD_BYTES, RECORD_NO_BYTES };
