@@ -273,6 +273,26 @@ static void put_some(struct gen *g)
     }
 }
 
+/* What compilers make of a quiet comparison: the flags are read before and written back after; sometimes with another op between. */
+static void compare_quietly(struct gen *g, uint64_t *pc)
+{
+    static const uint8_t fcmp[] = {IR_OP_FEQ, IR_OP_FLT, IR_OP_FLE, IR_OP_FLTQ, IR_OP_FLEQ};
+    ir_val flags = ir_emit(g->f, IR_OP_FGETFLAGS, IR_I64, 0, 0, 0, 0, 0);
+    if (rnd(2))
+        put_some(g);
+    for (unsigned k = 1 + rnd(2); k; k--) {
+        ir_emit(g->f, IR_OP_MARK, IR_VOID, 0, 0, 0, *pc += 4, 4);
+        if (rnd(8) == 0)
+            one(g);
+        enum ir_type t = rnd(2) ? IR_F64 : IR_F32;
+        ir_val a = pick(g, t), b = pick(g, t), v = ir_emit(g->f, (enum ir_op)fcmp[rnd(sizeof fcmp)], IR_I1, a, b, 0, 0, 0);
+        g->v[g->n++] = v;
+        put_some(g);
+    }
+    ir_emit(g->f, IR_OP_MARK, IR_VOID, 0, 0, 0, *pc += 4, 4);
+    ir_emit(g->f, IR_OP_FSETFLAGS, IR_VOID, rnd(8) ? flags : pick(g, IR_I64), 0, 0, 0, 0);
+}
+
 static void generate(struct gen *g)
 {
     unsigned insns = 1 + rnd(12);
@@ -281,7 +301,10 @@ static void generate(struct gen *g)
     ir_block_new(g->f);
     for (unsigned k = 0; k < insns; k++, pc += 4) {
         ir_emit(g->f, IR_OP_MARK, IR_VOID, 0, 0, 0, pc, 4);
-        one(g);
+        if (rnd(10) == 0)
+            compare_quietly(g, &pc);
+        else
+            one(g);
         put_some(g);
         if (rnd(6) == 0)
             ir_emit(g->f, IR_OP_EXITIF, IR_VOID, pick(g, IR_I1), 0, 0, 0x20000 + 4 * k, 0);

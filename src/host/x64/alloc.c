@@ -49,10 +49,12 @@ static void move(struct em *e, int dst, int src)
 {
     if (dst == src)
         return;
-    if (dst >= EM_XMM)
+    if (dst >= EM_XMM) {
+        em_check_nan(e, src);
         x64_rr(&e->b, X64_MOVAPS_X_XM, 0, dst - EM_XMM, src - EM_XMM);
-    else
+    } else {
         x64_rr(&e->b, X64_MOV_R_RM, 8, dst, src);
+    }
 }
 
 static void load(struct em *e, int dst, struct x64_mem m)
@@ -65,10 +67,12 @@ static void load(struct em *e, int dst, struct x64_mem m)
 
 static void store(struct em *e, struct x64_mem m, int src)
 {
-    if (src >= EM_XMM)
+    if (src >= EM_XMM) {
+        em_check_nan(e, src);
         x64_rm(&e->b, X64_MOVQ_XM_X, 0, src - EM_XMM, m);
-    else
+    } else {
         x64_rm(&e->b, X64_MOV_RM_R, 8, src, m);
+    }
 }
 
 /* Does v lie somewhere other than in register r? */
@@ -93,6 +97,8 @@ static void unbind(struct em *e, int r)
 {
     uint32_t v = e->reg_val[r];
     e->reg_val[r] = 0;
+    for (unsigned k = 0; k < ARRAY_LEN(e->nans) && r >= EM_XMM; k++)
+        e->nans[k] &= ~(1u << (r - EM_XMM)); /* nobody looked */
     if (!v || e->val[v].reg != r)
         return;
     e->val[v].reg = -1;
@@ -447,6 +453,7 @@ void em_get(struct em *e, struct ir_ins *i)
             move(e, t, r);
             bind(e, old, t);
         }
+        em_check_nan(e, r);
         bind(e, i->dst, r);
         return;
     }

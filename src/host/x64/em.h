@@ -79,12 +79,12 @@ struct val {
     uint8_t kind, flags;
 };
 
-enum cold_kind { COLD_LINK, COLD_LEAVE, COLD_EDGE, COLD_BAIL, COLD_INTERRUPT, COLD_NAN, COLD_PROBE };
+enum cold_kind { COLD_LINK, COLD_LEAVE, COLD_EDGE, COLD_BAIL, COLD_INTERRUPT, COLD_NAN, COLD_FLAGS, COLD_PROBE };
 
 struct cold {
     uint8_t kind;
     uint8_t poll;     /* COLD_LINK: test cpu->pending first */
-    int8_t reg;       /* COLD_NAN: xmm to fix */
+    int8_t reg, reg2; /* COLD_NAN: xmm registers to fix, one of them or both; equal: one */
     uint8_t size;     /* COLD_NAN: 4 or 8 */
     uint32_t field;   /* displacement field to patch to here */
     uint32_t field2;  /* a second way in, or 0 */
@@ -130,6 +130,7 @@ struct em {
     unsigned nstate, cap_state;
     uint8_t *preds;            /* by block id: ways in, up to 2 */
     bool moves;                /* the pins inside differ from those outside */
+    uint32_t nans[2];          /* xmm registers (bits 0..15) with results, of 4 and of 8 bytes, that may be NaNs other than the canonical one */
     uint32_t locked;           /* registers the current op needs */
     uint32_t locked_spills;    /* spill cells it reads */
     uint32_t temps;            /* registers that may be allocated */
@@ -141,6 +142,10 @@ struct em {
     uint8_t known_rm;          /* rounding mode that the block has found set, FP_DYN: none yet */
     struct ir_ins *sc;         /* planning: the SC that the next LL upwards may pair with */
     bool sc_still;             /* planning: no write to memory before it so far */
+    struct ir_ins *setflags;   /* planning: the FSETFLAGS that may write back what the next FGETFLAGS upwards reads */
+    struct ir_ins *compare[4]; /* planning: comparisons between the two */
+    unsigned ncompare;
+    bool bailed;               /* planning: something may bail between the two, before the first of these */
     uint32_t ll_value;         /* emitting: of the last LL that is one of a pair */
     size_t again;              /* offset of what a jump to the function's own pc leads to */
     bool rounds;               /* the loop has vector code in front of it */
@@ -159,16 +164,19 @@ struct opnd {
 
 /* ir_ins.flags while emitting */
 enum {
-    INS_DEAD = 1, /* a PUT that nobody can see */
+    INS_DEAD = 1, /* a PUT that nobody can see, or a FSETFLAGS that changes nothing */
     INS_BAIL = 2, /* a MARK whose instruction is interpreted */
     INS_BACK = 4, /* a MARK reached by a jump backward that the block follows: requests are looked at here */
     INS_PAIR = 8, /* an LL and the SC of the same address behind it: the SC compares with the LL's value, not with struct cpu */
     INS_STILL = 16, /* the SC of a pair without a write to memory between the two */
+    INS_SILENT = 32, /* a comparison whose flags nobody sees: those of before are in cpu.host_fp */
 };
 
 /* -- plan.c -- */
 void em_plan(struct em *e);
 bool em_can_lower(const struct em *e, const struct ir_ins *i);
+/* Does its code test something and leave to the interpreter? */
+bool em_may_bail(const struct ir_ins *i);
 
 /* -- alloc.c -- */
 static inline uint32_t em_rep(const struct em *e, uint32_t v)
@@ -184,6 +192,10 @@ static inline struct val *em_val(struct em *e, uint32_t v)
 static inline struct x64_mem em_cpu(size_t offset)
 {
     return (struct x64_mem){.base = X64_RBP, .index = X64_NOREG, .disp = (int32_t)offset - EM_BIAS};
+}
+static inline struct x64_mem em_host_fp(void)
+{
+    return em_cpu(offsetof(struct cpu, host_fp));
 }
 static inline struct x64_mem em_slot(unsigned slot)
 {
@@ -275,6 +287,11 @@ void em_lower_int(struct em *e, struct ir_ins *i);
 void em_lower_mem(struct em *e, struct ir_ins *i);
 void em_lower_fp(struct em *e, struct ir_ins *i);
 void em_lower_call(struct em *e, struct ir_ins *i);
+/* Replaces the NaNs among results, all or the one in reg, by the canonical one; changes the host's flags. */
+void em_check_nans(struct em *e);
+void em_check_nan(struct em *e, int reg);
+/* May results of before wait for that test while i executes? */
+bool em_lets_nans(const struct em *e, const struct ir_ins *i);
 /* Emits the comparison that `cond` stands for and consumes it; returns the condition code. */
 enum x64_cc em_compare(struct em *e, uint32_t cond);
 struct x64_mem em_address(struct em *e, uint32_t v);

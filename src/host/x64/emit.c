@@ -288,6 +288,23 @@ static void lower_trap(struct em *e, struct ir_ins *i)
     exit_at(e, i->aux, EM_STUB_TRAP);
 }
 
+static void emit_nan(struct em *e, const struct cold *c)
+{
+    const int reg[] = {c->reg, c->reg2};
+    bool both = c->reg != c->reg2;
+    for (unsigned k = 0; k < 1u + both; k++) {
+        size_t number = 0;
+        if (both) {
+            x64_rr(&e->b, X64_UCOMIS_X_XM, c->size, reg[k], reg[k]);
+            number = x64_jcc8(&e->b, X64_NP);
+        }
+        em_rip(e, X64_MOVAPS_X_XM, 0, reg[k], c->size == 4 ? EM_CONST_NAN32 : EM_CONST_NAN64);
+        if (both)
+            x64_patch8(&e->b, number, e->b.len);
+    }
+    x64_jmp(&e->b, c->back);
+}
+
 /* The shared way out of a region to a stub; at[] is where each was put. */
 static void emit_leave(struct em *e, enum em_stub s, uint32_t at[EM_STUB_COUNT + 1])
 {
@@ -328,10 +345,10 @@ static void emit_cold(struct em *e)
         case COLD_BAIL: exit_at(e, c->pc, EM_STUB_BAIL); break;
         case COLD_INTERRUPT: exit_at(e, c->pc, EM_STUB_INTERRUPT); break;
         case COLD_PROBE: emit_probe(e, c); break;
-        case COLD_NAN:
-            em_rip(e, X64_MOVAPS_X_XM, 0, c->reg, c->size == 4 ? EM_CONST_NAN32 : EM_CONST_NAN64);
-            x64_jmp(&e->b, 0);
-            x64_patch(&e->b, e->b.len - 4, c->back);
+        case COLD_NAN: emit_nan(e, c); break;
+        case COLD_FLAGS:
+            x64_m(&e->b, X64_LDMXCSR_M, 0, em_host_fp());
+            x64_jmp(&e->b, c->back);
             break;
         default: break;
         }
@@ -373,6 +390,8 @@ void em_retry(struct em *e)
 
 static void lower(struct em *e, struct ir_ins *i)
 {
+    if (!em_lets_nans(e, i))
+        em_check_nans(e);
     switch (i->op) {
     case IR_OP_GET:
         if (e->val[i->dst].uses)
@@ -407,6 +426,8 @@ static void lower(struct em *e, struct ir_ins *i)
             break;
         }
         if (pure && v->kind != VAL_NORMAL)
+            break;
+        if (i->op == IR_OP_FSETFLAGS && (i->flags & INS_DEAD))
             break;
         if ((i->op >= IR_OP_FADD && i->op <= IR_OP_FSETRM) || i->op == IR_OP_BITS || i->op == IR_OP_FLOAT)
             em_lower_fp(e, i);
@@ -492,6 +513,8 @@ static void emit_block(struct em *e, struct ir_block *b)
         if (i->op == IR_OP_MARK) {
             e->pc = i->imm;
             add_mark(e, i->imm);
+            if (i->flags)
+                em_check_nans(e);
             if ((i->flags & INS_BACK) && !e->rounds)
                 em_poll(e, i->imm);
             if (i->flags & INS_BAIL) {

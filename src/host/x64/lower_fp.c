@@ -3,8 +3,9 @@
  *
  * Rounding: the host's mode register holds the guest's dynamic mode, so an op with mode FP_DYN is one instruction.
  * Flags: the host's sticky flags are the guest's until somebody reads them; an instruction whose host flags could
- * differ from the guest's is guarded by a test that bails first.  NaN: an arithmetic result that is unordered with itself
- * is replaced by the canonical NaN on a cold path.  x86 detects tininess after rounding (SDM vol. 1, 4.9.1.5), as do
+ * differ from the guest's is guarded by a test that bails first.  NaN: an arithmetic result that is unordered is replaced
+ * by the canonical NaN on a cold path, when somebody may see its bits: what is overwritten before, or only computed with, is
+ * never tested, and one test does for two results.  x86 detects tininess after rounding (SDM vol. 1, 4.9.1.5), as do
  * the guests that use FP_NAN_CANONICAL so far.  Bits 63..32 of an f32 stay all ones (em.h).
  */
 #include "base/softfp.h"
@@ -38,12 +39,81 @@ static void all_ones(struct em *e, int x)
     x64_rr(&e->b, X64_PCMPEQD_X_XM, 0, X(x), X(x));
 }
 
-/* Replaces a NaN in x by the canonical one. */
-static void canonicalize(struct em *e, int x, int size)
+/* i's result is in register d, and if it is a NaN it need not be the canonical one. */
+static void def_result(struct em *e, struct ir_ins *i, int d)
 {
-    x64_rr(&e->b, X64_UCOMIS_X_XM, size, X(x), X(x));
+    em_def(e, i, d, 0);
+    e->nans[em_size((enum ir_type)i->type) == 8] |= 1u << X(d);
+}
+
+static void check(struct em *e, int a, int b, int size)
+{
+    x64_rr(&e->b, X64_UCOMIS_X_XM, size, a, b); /* quiet NaNs all: no flag */
     size_t f = x64_jcc(&e->b, X64_P, 0);
-    em_cold(e, (struct cold){.kind = COLD_NAN, .field = (uint32_t)f, .reg = (int8_t)X(x), .size = (uint8_t)size, .back = (uint32_t)e->b.len});
+    em_cold(e, (struct cold){.kind = COLD_NAN, .field = (uint32_t)f, .reg = (int8_t)a, .reg2 = (int8_t)b, .size = (uint8_t)size, .back = (uint32_t)e->b.len});
+}
+
+/* A pin has what the guest has; a temporary whose value is no longer needed is forgotten. */
+static bool seen(const struct em *e, int x)
+{
+    return !(e->temps >> (EM_XMM + x) & 1) || (e->reg_val[EM_XMM + x] && em_needed(e, e->reg_val[EM_XMM + x]));
+}
+
+void em_check_nans(struct em *e)
+{
+    for (unsigned k = 0; k < ARRAY_LEN(e->nans); k++) {
+        int first = -1, size = k ? 8 : 4;
+        for (uint32_t m = e->nans[k]; m; m &= m - 1) {
+            int x = __builtin_ctz(m);
+            if (!seen(e, x))
+                continue;
+            if (first >= 0)
+                check(e, first, x, size);
+            first = first >= 0 ? -1 : x;
+        }
+        if (first >= 0)
+            check(e, first, first, size);
+        e->nans[k] = 0;
+    }
+}
+
+void em_check_nan(struct em *e, int reg)
+{
+    for (unsigned k = 0; k < ARRAY_LEN(e->nans); k++)
+        if (e->nans[k] >> X(reg) & 1) {
+            check(e, X(reg), X(reg), k ? 8 : 4);
+            e->nans[k] &= ~(1u << X(reg));
+        }
+}
+
+bool em_lets_nans(const struct em *e, const struct ir_ins *i)
+{
+    switch (i->op) {
+    case IR_OP_GET:
+    case IR_OP_PUT:
+    case IR_OP_CONST:
+    case IR_OP_FLOAT:
+    case IR_OP_NANBOX:
+    case IR_OP_FCLASS:
+    case IR_OP_FGETFLAGS:
+    case IR_OP_FSETFLAGS:
+    case IR_OP_FGETRM: return true;
+    case IR_OP_FADD:
+    case IR_OP_FSUB:
+    case IR_OP_FMUL:
+    case IR_OP_FDIV:
+    case IR_OP_FSQRT:
+    case IR_OP_FEQ:
+    case IR_OP_FLT:
+    case IR_OP_FLE:
+    case IR_OP_FLTQ:
+    case IR_OP_FLEQ:
+    case IR_OP_FCVT:
+    case IR_OP_FRINT:
+    case IR_OP_FRINTX:
+    case IR_OP_S2F: return !em_may_bail(i);
+    default: return (ir_op_info[i->op].flags & IR_F_PURE) && !em_is_fp((enum ir_type)i->type) && (!i->nargs || !em_is_fp(ir_typeof(e->f, i->arg[0])));
+    }
 }
 
 static void lower_arith(struct em *e, struct ir_ins *i)
@@ -74,8 +144,7 @@ static void lower_arith(struct em *e, struct ir_ins *i)
         mov_fp(e, d, a);
         sse(e, rows[k].sse, size, d, b);
     }
-    canonicalize(e, d, size);
-    em_def(e, i, d, 0);
+    def_result(e, i, d);
 }
 
 static void lower_sqrt(struct em *e, struct ir_ins *i)
@@ -87,8 +156,7 @@ static void lower_sqrt(struct em *e, struct ir_ins *i)
     int d = em_dst(e, i, a.kind == OPND_REG ? a.reg : -1);
     mov_fp(e, d, a);
     x64_rr(&e->b, X64_SQRTS_X_XM, size, X(d), X(d));
-    canonicalize(e, d, size);
-    em_def(e, i, d, 0);
+    def_result(e, i, d);
 }
 
 /* The operand below a negation that was folded into the multiply-add. */
@@ -192,13 +260,17 @@ static void lower_minmax_fp(struct em *e, struct ir_ins *i)
 static void lower_fcompare(struct em *e, struct ir_ins *i)
 {
     int size = em_size(ir_typeof(e->f, i->arg[0]));
-    bool eq = i->op == IR_OP_FEQ, quiet = i->op == IR_OP_FLTQ || i->op == IR_OP_FLEQ || eq;
+    bool eq = i->op == IR_OP_FEQ, silent = i->flags & INS_SILENT, quiet = i->op == IR_OP_FLTQ || i->op == IR_OP_FLEQ || eq || silent;
     bool le = i->op == IR_OP_FLE || i->op == IR_OP_FLEQ;
     struct opnd a = use_fp(e, i->arg[0]);
     int b = em_use_reg(e, i->arg[1]);
     em_done(e, i->arg[0]);
     em_done(e, i->arg[1]);
     sse(e, quiet ? X64_UCOMIS_X_XM : X64_COMIS_X_XM, size, b, a); /* b against a: above means a < b */
+    if (silent) {
+        size_t f = x64_jcc(&e->b, X64_P, 0);
+        em_cold(e, (struct cold){.kind = COLD_FLAGS, .field = (uint32_t)f, .back = (uint32_t)e->b.len});
+    }
     int d = em_dst(e, i, -1);
     x64_setcc(&e->b, eq ? X64_E : le ? X64_AE : X64_A, d);
     if (eq) {
@@ -225,8 +297,7 @@ static void lower_fcvt(struct em *e, struct ir_ins *i)
     }
     all_ones(e, d);
     sse(e, narrow ? X64_CVTSD2SS_X_XM : X64_CVTSS2SD_X_XM, 0, d, a);
-    canonicalize(e, d, narrow ? 4 : 8);
-    em_def(e, i, d, 0);
+    def_result(e, i, d);
 }
 
 static void lower_from_int(struct em *e, struct ir_ins *i)
@@ -327,8 +398,7 @@ static void lower_rint(struct em *e, struct ir_ins *i)
     int d = em_dst(e, i, a.kind == OPND_REG ? a.reg : -1);
     mov_fp(e, d, a);
     x64_rri(&e->b, X64_ROUNDS_X_XM_IMM8, size, X(d), X(d), mode[i->imm] | (i->op == IR_OP_FRINT ? 8 : 0));
-    canonicalize(e, d, size);
-    em_def(e, i, d, 0);
+    def_result(e, i, d);
 }
 
 static void lower_move(struct em *e, struct ir_ins *i)
@@ -415,11 +485,6 @@ static void lower_fclass(struct em *e, struct ir_ins *i)
     em_def(e, i, d, VAL_ZX);
 }
 
-static struct x64_mem host_fp(void)
-{
-    return em_cpu(offsetof(struct cpu, host_fp));
-}
-
 static struct x64_mem fp_byte(size_t member)
 {
     return em_cpu(offsetof(struct cpu, fp) + member);
@@ -433,8 +498,8 @@ static void lower_env(struct em *e, struct ir_ins *i)
         em_def(e, i, d, VAL_ZX);
     } else if (i->op == IR_OP_FGETFLAGS) {
         int d = em_temp(e), t = em_temp(e);
-        x64_m(&e->b, X64_STMXCSR_M, 0, host_fp());
-        x64_rm(&e->b, X64_MOV_R_RM, 4, d, host_fp());
+        x64_m(&e->b, X64_STMXCSR_M, 0, em_host_fp());
+        x64_rm(&e->b, X64_MOV_R_RM, 4, d, em_host_fp());
         x64_ri(&e->b, X64_AND_RM_IMM8, 4, d, 0x3f);
         em_rip(e, X64_LEA_R_M, 8, t, EM_CONST_FLAGS);
         x64_rm(&e->b, X64_MOVZX_R_RM8, 4, d, (struct x64_mem){.base = (int8_t)t, .index = (int8_t)d});
@@ -451,9 +516,9 @@ static void lower_env(struct em *e, struct ir_ins *i)
         em_done(e, i->arg[0]);
         x64_ri(&e->b, X64_AND_RM_IMM8, 4, t, 31);
         x64_rm(&e->b, X64_MOV_RM_R, 1, t, fp_byte(offsetof(struct fp_env, flags)));
-        x64_m(&e->b, X64_STMXCSR_M, 0, host_fp());
-        x64_mi(&e->b, X64_AND_RM_IMM8, 4, host_fp(), ~0x3f);
-        x64_m(&e->b, X64_LDMXCSR_M, 0, host_fp());
+        x64_m(&e->b, X64_STMXCSR_M, 0, em_host_fp());
+        x64_mi(&e->b, X64_AND_RM_IMM8, 4, em_host_fp(), ~0x3f);
+        x64_m(&e->b, X64_LDMXCSR_M, 0, em_host_fp());
     } else { /* FSETRM; the guest's modes 0..3 are the host's 0, 3, 1, 2 */
         em_take(e, X64_RCX);
         int t = em_temp(e);
@@ -473,10 +538,10 @@ static void lower_env(struct em *e, struct ir_ins *i)
         x64_r(&e->b, X64_SHR_RM_CL, 4, t);
         x64_ri(&e->b, X64_AND_RM_IMM8, 4, t, 3);
         x64_ri(&e->b, X64_SHL_RM_IMM8, 4, t, 13);
-        x64_m(&e->b, X64_STMXCSR_M, 0, host_fp());
-        x64_mi(&e->b, X64_AND_RM_IMM32, 4, host_fp(), ~0x6000);
-        x64_rm(&e->b, X64_OR_RM_R, 4, t, host_fp());
-        x64_m(&e->b, X64_LDMXCSR_M, 0, host_fp());
+        x64_m(&e->b, X64_STMXCSR_M, 0, em_host_fp());
+        x64_mi(&e->b, X64_AND_RM_IMM32, 4, em_host_fp(), ~0x6000);
+        x64_rm(&e->b, X64_OR_RM_R, 4, t, em_host_fp());
+        x64_m(&e->b, X64_LDMXCSR_M, 0, em_host_fp());
     }
 }
 

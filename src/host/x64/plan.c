@@ -298,7 +298,7 @@ bool em_can_lower(const struct em *e, const struct ir_ins *i)
     }
 }
 
-static bool may_bail(const struct ir_ins *i)
+bool em_may_bail(const struct ir_ins *i)
 {
     switch (i->op) {
     case IR_OP_NANUNBOX:
@@ -324,7 +324,7 @@ static bool can_emit(const struct em *e, const struct ir_ins *mark)
 {
     bool effect = false;
     for (const struct ir_ins *i = mark->next; i && i->op != IR_OP_MARK; i = i->next) {
-        if (!em_can_lower(e, i) || (effect && may_bail(i)))
+        if (!em_can_lower(e, i) || (effect && em_may_bail(i)))
             return false;
         effect |= i->op == IR_OP_PUT || i->op == IR_OP_STORE || i->op == IR_OP_FSETFLAGS || i->op == IR_OP_RMW || i->op == IR_OP_SC || i->op == IR_OP_CAS ||
                   i->op == IR_OP_CALL;
@@ -355,7 +355,7 @@ static bool plan_state(const struct em *e, struct ir_ins *i, uint64_t dead[2])
             dead[0] = dead[1] = 0;
         break;
     default:
-        if ((ir_op_info[i->op].flags & (IR_F_FAULTS | IR_F_EXITS | IR_F_TERM)) || may_bail(i))
+        if ((ir_op_info[i->op].flags & (IR_F_FAULTS | IR_F_EXITS | IR_F_TERM)) || em_may_bail(i))
             dead[0] = dead[1] = 0;
     }
     return true;
@@ -380,6 +380,50 @@ static void plan_pair(struct em *e, struct ir_ins *i)
     }
 }
 
+/*
+ * A comparison between reading the flags and writing them back changes none: compilers make a quiet comparison of it.  Nothing that
+ * could look at the flags may be between, and what may bail only before the comparison.
+ */
+static void plan_flags(struct em *e, struct ir_ins *i)
+{
+    switch (i->op) {
+    case IR_OP_FSETFLAGS:
+        e->setflags = i;
+        e->ncompare = 0;
+        e->bailed = false;
+        break;
+    case IR_OP_FGETFLAGS:
+        if (e->setflags && e->setflags->arg[0] == i->dst && e->ncompare) {
+            e->setflags->flags |= INS_DEAD;
+            e->val[i->dst].uses--;
+            for (unsigned k = 0; k < e->ncompare; k++)
+                e->compare[k]->flags |= INS_SILENT;
+        }
+        e->setflags = NULL;
+        break;
+    case IR_OP_FEQ:
+    case IR_OP_FLT:
+    case IR_OP_FLE:
+    case IR_OP_FLTQ:
+    case IR_OP_FLEQ:
+        if (e->bailed || e->ncompare == ARRAY_LEN(e->compare))
+            e->setflags = NULL;
+        else
+            e->compare[e->ncompare++] = i;
+        break;
+    case IR_OP_GET:
+    case IR_OP_PUT: break;
+    case IR_OP_MARK:
+        if (i->flags)
+            e->setflags = NULL;
+        break;
+    default:
+        e->bailed |= em_may_bail(i);
+        if (!(ir_op_info[i->op].flags & IR_F_PURE))
+            e->setflags = NULL;
+    }
+}
+
 static void plan_block(struct em *e, struct ir_block *b)
 {
     uint64_t dead[2] = {0}, pc = 0;
@@ -395,6 +439,7 @@ static void plan_block(struct em *e, struct ir_block *b)
             if (!plan_state(e, i, dead))
                 continue;
         }
+        plan_flags(e, i);
         if (ir_op_info[i->op].flags & IR_F_PURE) {
             if (!e->val[i->dst].uses)
                 continue; /* kind stays VAL_NONE: not emitted */
@@ -414,7 +459,7 @@ static void plan_block(struct em *e, struct ir_block *b)
 void em_plan(struct em *e)
 {
     for (struct ir_block *b = e->f->first; b; b = b->next) {
-        e->sc = NULL;
+        e->sc = e->setflags = NULL;
         plan_block(e, b);
     }
     for (uint32_t v = 1; v < e->f->nvals; v++)
