@@ -134,7 +134,6 @@ struct em {
     uint32_t locked;           /* registers the current op needs */
     uint32_t locked_spills;    /* spill cells it reads */
     uint32_t temps;            /* registers that may be allocated */
-    struct cold cold[EM_MAX_COLD];
     unsigned ncold;
     uint32_t *link_field;      /* for each link a displacement field to patch to its exit, or 0 */
     unsigned cap_reloc, cap_mark, cap_link;
@@ -151,6 +150,7 @@ struct em {
     bool rounds;               /* the loop has vector code in front of it */
     bool store_since;          /* a plain store since the last full barrier of this block (true at its start) */
     bool ended, overflow;
+    struct cold cold[EM_MAX_COLD]; /* last: the only member that is not zero at first */
 };
 
 /* An operand ready for an instruction. */

@@ -442,11 +442,6 @@ static bool init(struct em *e, struct arena *a, const struct host_config *cfg, s
     bool region = cfg->outer != NULL;
     unsigned marks = 0, branches = 0;
     memset(e, 0, offsetof(struct em, cold));
-    e->ncold = e->cap_reloc = e->cap_mark = 0;
-    e->overflow = false;
-    e->sc = NULL;
-    e->again = 0;
-    e->rounds = false;
     e->arena = a;
     e->cfg = cfg;
     e->f = f;

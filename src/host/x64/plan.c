@@ -386,6 +386,8 @@ static void plan_pair(struct em *e, struct ir_ins *i)
  */
 static void plan_flags(struct em *e, struct ir_ins *i)
 {
+    if (!e->setflags && i->op != IR_OP_FSETFLAGS)
+        return;
     switch (i->op) {
     case IR_OP_FSETFLAGS:
         e->setflags = i;
@@ -393,7 +395,7 @@ static void plan_flags(struct em *e, struct ir_ins *i)
         e->bailed = false;
         break;
     case IR_OP_FGETFLAGS:
-        if (e->setflags && e->setflags->arg[0] == i->dst && e->ncompare) {
+        if (e->setflags->arg[0] == i->dst && e->ncompare) {
             e->setflags->flags |= INS_DEAD;
             e->val[i->dst].uses--;
             for (unsigned k = 0; k < e->ncompare; k++)
