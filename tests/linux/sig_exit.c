@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -28,11 +29,13 @@ static void *short_lived(void *arg)
     return NULL;
 }
 
+/* Ends with the process it sends to: the number may soon be another's, whom the signal would end. */
 static void send(pid_t to)
 {
     const union sigval none = {0};
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
     for (int i = 0; i < SIGNALS; i++) {
-        while (sigqueue(to, SIGRTMIN, none))
+        while (getppid() == to && sigqueue(to, SIGRTMIN, none))
             usleep(100);
         if (i % 4 == 0)
             usleep(20);
