@@ -468,8 +468,6 @@ int64_t linux_sys_fstatfs(struct linux_thread *t, const uint64_t a[6])
 static int64_t put_link(uint64_t buf, uint64_t size, const char *text)
 {
     size_t n = strlen(text);
-    if ((int64_t)size <= 0)
-        return -EINVAL;
     if (n > size)
         n = (size_t)size;
     return linux_copy_out(buf, text, n) ? (int64_t)n : -EFAULT;
@@ -512,6 +510,9 @@ static int64_t readlink_common(struct linux_thread *t, uint64_t dirfd, uint64_t 
 {
     struct fs_name n;
     char target[PATH_MAX];
+    if ((int32_t)size <= 0) /* the kernel's argument is an int, looked at before the path */
+        return -EINVAL;
+    size = (uint32_t)size;
     int64_t ret = get_name(t, (int)dirfd, path, false, &n);
     if (ret < 0)
         return ret;

@@ -468,6 +468,14 @@ static int64_t probe(const uint64_t a[6])
     return linux_copy_out(a[2], &head, sizeof head) ? ret : -EFAULT;
 }
 
+/* A kernel looks at the operation's number and the descriptor, then at the arguments.  -EINVAL: it is a ring, which refuses this question. */
+static int64_t check_ring(uint64_t fd, uint32_t operation)
+{
+    enum { OPERATIONS = 31 }; /* IORING_REGISTER_LAST of 6.12 */
+    int64_t r = operation < OPERATIONS ? linux_host_syscall(SYS_io_uring_register, fd, IORING_REGISTER_PROBE, 0, 0, 0, 0) : -EINVAL;
+    return operation < OPERATIONS && r == -EINVAL ? 0 : r;
+}
+
 int64_t linux_sys_io_uring_register(struct linux_thread *t, const uint64_t a[6])
 {
     const struct linux_process *p = t->proc;
@@ -475,6 +483,9 @@ int64_t linux_sys_io_uring_register(struct linux_thread *t, const uint64_t a[6])
     uint64_t b[6] = {a[0], a[1], sys_pointer(p, a[2], 1), a[3], 0, 0};
     uint32_t n = (uint32_t)a[3];
     int32_t event;
+    int64_t ret = check_ring(a[0], (uint32_t)a[1]);
+    if (ret < 0)
+        return ret;
     switch ((uint32_t)a[1]) {
     case IORING_REGISTER_BUFFERS:
         return sys_check_iov(p, b[2], n) < 0 ? -EFAULT : sys_host(SYS_io_uring_register, b);

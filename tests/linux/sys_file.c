@@ -89,6 +89,8 @@ static void names(void)
     close(fd);
     CHECK_FAILS(openat(d, "b", O_RDONLY | O_DIRECTORY), ENOTDIR);
     CHECK_FAILS(open("l", O_RDONLY | O_NOFOLLOW), ELOOP);
+    CHECK_FAILS(syscall(SYS_readlinkat, 12345, 8, 8, (long)INT_MIN), EINVAL); /* the size comes first, and is an int */
+    CHECK_FAILS(syscall(SYS_readlinkat, AT_FDCWD, 8, 8, 8), EFAULT);
     CHECK(chdir("d") == 0 && getcwd(buf, sizeof buf) == buf && !strncmp(buf, dir, strlen(dir)) && !strcmp(buf + strlen(dir), "/d"), "getcwd %s", buf);
     CHECK_FAILS(syscall(SYS_getcwd, buf, 3), ERANGE);
     CHECK(fchdir(d) == 0 && chdir("..") == 0, "fchdir");

@@ -221,6 +221,8 @@ static void shared(void)
     CHECK(waitpid(pid, &st, 0) == pid && st == 5 << 8 && take(7) == 0, "a child: status 0x%x", st);
     CHECK_FAILS(syscall(SYS_io_uring_enter, 1, 0, 0, 0, NULL, 0), EOPNOTSUPP);
     CHECK_FAILS(syscall(SYS_io_uring_enter, 999, 0, 0, 0, NULL, 0), EBADF);
+    CHECK_FAILS(syscall(SYS_io_uring_register, 1, IORING_REGISTER_FILES_UPDATE, 8, 1), EOPNOTSUPP);
+    CHECK_FAILS(syscall(SYS_io_uring_register, 999, 27, 8, 1), EBADF); /* an operation that btv does not have, but 6.12 */
     CHECK_FAILS(syscall(SYS_io_uring_setup, 8, 8), EFAULT);
     struct io_uring_params bad = {.flags = 1u << 31};
     CHECK_FAILS(syscall(SYS_io_uring_setup, 8, &bad), EINVAL);
