@@ -1,9 +1,9 @@
 #include "base/arena.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/chaos.h"
+#include "base/heap.h"
 
 struct arena_chunk {
     struct arena_chunk *next;
@@ -25,7 +25,7 @@ void arena_reset(struct arena *a)
         if (!keep && a->chunks->bytes == a->chunk_bytes)
             keep = a->chunks;
         else
-            free(a->chunks);
+            heap_free(a->chunks);
         a->chunks = next;
     }
     a->failed = false;
@@ -42,7 +42,7 @@ void arena_free(struct arena *a)
 {
     while (a->chunks) {
         struct arena_chunk *next = a->chunks->next;
-        free(a->chunks);
+        heap_free(a->chunks);
         a->chunks = next;
     }
     a->at = a->end = NULL;
@@ -53,7 +53,7 @@ static bool take_chunk(struct arena *a, size_t need)
     size_t bytes = need > a->chunk_bytes ? need : a->chunk_bytes;
     if (chaos_alloc_fails(CHAOS_OPTIONAL))
         return false;
-    struct arena_chunk *c = malloc(sizeof *c + bytes);
+    struct arena_chunk *c = heap_new(sizeof *c + bytes);
     if (!c)
         return false;
     c->bytes = bytes;

@@ -2,14 +2,14 @@
 
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/chaos.h"
+#include "base/heap.h"
 
 void str_free(struct str *s)
 {
-    free(s->p);
+    heap_free(s->p);
     *s = STR_INIT;
 }
 
@@ -27,7 +27,7 @@ static bool reserve(struct str *s, size_t more)
     if (s->len + more + 1 <= s->cap)
         return true;
     size_t cap = (s->len + more + 1) * 2;
-    char *p = chaos_alloc_fails(CHAOS_NEEDED) ? NULL : realloc(s->p, cap);
+    char *p = chaos_alloc_fails(CHAOS_NEEDED) ? NULL : heap_resized(s->p, cap);
     if (!p) {
         s->failed = true;
         return false;

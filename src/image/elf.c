@@ -4,9 +4,9 @@
 #include "image/elf.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "base/heap.h"
 #include "base/pack.h"
 
 /* Offsets in e_ident and their only acceptable values. */
@@ -126,7 +126,7 @@ static enum btv_status read_interp(const struct elf_source *src, struct elf_imag
     if (s->file_bytes < 2 || s->file_bytes > ELF_INTERP_MAX)
         return BAD("%s: interpreter path of %llu bytes, must be 2 to %u; the file is damaged", src->name, (unsigned long long)s->file_bytes, ELF_INTERP_MAX);
     size_t n = (size_t)s->file_bytes;
-    img->interp = malloc(n);
+    img->interp = heap_new(n);
     if (!img->interp)
         return err_set(err, BTV_NOMEM, "%s: out of memory", src->name);
     if (!src->read(src->ctx, s->offset, img->interp, n))
@@ -173,8 +173,8 @@ static enum btv_status read_segments(const struct elf_source *src, struct elf_im
 {
     enum btv_status st = BTV_OK;
     size_t bytes = (size_t)h->phnum * ELF_PHDR_BYTES;
-    unsigned char *raw = malloc(bytes);
-    img->segment = calloc(h->phnum, sizeof *img->segment);
+    unsigned char *raw = heap_new(bytes);
+    img->segment = heap_zeroed(h->phnum, sizeof *img->segment);
     if (!raw || !img->segment) {
         st = err_set(err, BTV_NOMEM, "%s: out of memory", src->name);
         goto out;
@@ -203,7 +203,7 @@ static enum btv_status read_segments(const struct elf_source *src, struct elf_im
     if (st == BTV_OK && !img->hi)
         st = BAD("%s: no loadable segment; the file is not an executable", src->name);
 out:
-    free(raw);
+    heap_free(raw);
     return st;
 }
 
@@ -223,7 +223,7 @@ enum btv_status elf_parse(const struct elf_source *src, struct elf_image *out, s
 
 void elf_free(struct elf_image *img)
 {
-    free(img->segment);
-    free(img->interp);
+    heap_free(img->segment);
+    heap_free(img->interp);
     *img = (struct elf_image){0};
 }

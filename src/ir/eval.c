@@ -8,8 +8,8 @@
 #include "ir/ir.h"
 
 #include <stdatomic.h>
-#include <stdlib.h>
 
+#include "base/heap.h"
 #include "ir/arith.h"
 
 enum { FEW_VALUES = 256 };
@@ -385,7 +385,7 @@ enum btv_status ir_eval(const struct ir_func *f, const struct ir_env *env, const
         most = b->nparams > most ? b->nparams : most;
     size_t need = (size_t)f->nvals + most;
     uint64_t few[FEW_VALUES];
-    uint64_t *val = need <= FEW_VALUES ? few : malloc(need * sizeof *val);
+    uint64_t *val = need <= FEW_VALUES ? few : heap_new(need * sizeof *val);
     if (!val)
         return err_set(err, BTV_NOMEM, "out of memory while evaluating");
     val[0] = 0;
@@ -396,7 +396,7 @@ enum btv_status ir_eval(const struct ir_func *f, const struct ir_env *env, const
         val[f->first->params[k]->dst] = args[k] & ir_mask(ir_bits((enum ir_type)f->first->params[k]->type));
     enum btv_status st = run(&e, err);
     if (val != few)
-        free(val);
+        heap_free(val);
     if (st == BTV_OK)
         *out = got;
     return st;

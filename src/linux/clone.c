@@ -19,13 +19,14 @@
 #include <linux/futex.h>
 #include <sched.h>
 #include <semaphore.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/chaos.h"
+#include "base/heap.h"
 #include "linux/sig.h"
 #include "linux/sys.h"
 
@@ -122,14 +123,16 @@ static void await(sem_t *s)
 }
 
 /* A pthread that nobody joins: 0 or -errno.  *tid: its thread number, for what it is worth if fn may have returned. */
-static int start_pthread(void *(*fn)(void *), void *arg, pid_t *tid)
+static int start_pthread(struct linux_process *p, void *(*fn)(void *), void *arg, pid_t *tid)
 {
     pthread_attr_t attr;
     pthread_t id;
     clockid_t clock;
     pthread_attr_init(&attr);
     pthread_attr_setstacksize(&attr, THREAD_STACK_BYTES);
+    pthread_mutex_lock(&p->turnover);
     int r = chaos_alloc_fails(CHAOS_NEEDED) ? EAGAIN : pthread_create(&id, &attr, fn, arg);
+    pthread_mutex_unlock(&p->turnover);
     pthread_attr_destroy(&attr);
     if (r)
         return -r;
@@ -185,7 +188,7 @@ static int64_t clone_thread(struct linux_thread *t, const struct clone_request *
     linux_thread_link(child);
     child_copy(child, t, req);
     pid_t tid = 0;
-    int64_t r = start_pthread(thread_main, child, &tid);
+    int64_t r = start_pthread(t->proc, thread_main, child, &tid);
     if (!r) {
         linux_signal_take_back(t->proc);
         while (child->apart && atomic_load(&child->go) != GO_ASLEEP) /* rare: what it shares until then must not change */
@@ -221,6 +224,25 @@ static int64_t raw_fork(const struct clone_request *req, int32_t *pidfd)
     return linux_host_syscall(SYS_clone, flags | req->exit_signal, 0, (uint64_t)(uintptr_t)pidfd, 0, 0, 0);
 }
 
+/*
+ * Takes p->lock when no host thread is on its way out: after its last lock of ours it takes some of the C library's, which fork(3)
+ * sees to and the raw call does not.  Nor is one on its way in, which may do the same.  With p->turnover held nobody else sets out.
+ */
+static void lock_settled(struct linux_process *p)
+{
+    const struct timespec wait = {0, 50000};
+    for (int i = 0;; i++) {
+        pthread_mutex_lock(&p->lock);
+        unsigned known = p->helpers + engine_own_threads(p->engine);
+        for (const struct linux_thread *t = p->threads; t; t = t->next)
+            known += t->tid && atomic_load(&t->begun);
+        if (linux_host_threads() <= known || i == LINUX_SETTLE_MS * 20)
+            return;
+        pthread_mutex_unlock(&p->lock);
+        nanosleep(&wait, NULL);
+    }
+}
+
 static int64_t plain_fork(void)
 {
     pid_t pid = fork();
@@ -233,16 +255,18 @@ static void adopt_process(struct linux_thread *t)
     struct linux_process *p = t->proc;
     struct linux_thread *other, *next;
     pthread_mutex_init(&p->lock, NULL);
+    pthread_mutex_init(&p->turnover, NULL);
     for (other = p->threads; other; other = next) {
         next = other->next;
         if (other != t) { /* its engine thread was dropped by engine_fork_child */
             linux_signal_thread_free(other);
-            free(other);
+            heap_free(other);
         }
     }
     pthread_mutex_init(&p->sighand->lock, NULL);
     p->sighand->users = 1; /* those of the memory that was copied are not here */
     p->threads = t;
+    p->helpers = 0;
     t->prev = t->next = NULL;
     p->mlock_future = 0;
     t->dispatch.on = false;
@@ -262,10 +286,16 @@ static int64_t clone_process(struct linux_thread *t, const struct clone_request 
     bool plain = !(req->flags & ~FLAGS_OURS) && req->exit_signal == SIGCHLD && !req->set_tid_size;
 
     linux_signal_block_all();
-    pthread_mutex_lock(&p->lock);
+    pthread_mutex_lock(&p->turnover);
+    if (plain)
+        pthread_mutex_lock(&p->lock);
+    else
+        lock_settled(p);
     pthread_mutex_lock(&p->sighand->lock);
     linux_mm_fork_prepare(p);
+    heap_hold();
     int64_t pid = plain ? plain_fork() : raw_fork(req, &pidfd);
+    heap_release();
     linux_mm_fork_done(p);
     if (pid == 0) {
         engine_fork_child(p->engine, t->et);
@@ -279,6 +309,7 @@ static int64_t clone_process(struct linux_thread *t, const struct clone_request 
         engine_fork_parent(p->engine);
         pthread_mutex_unlock(&p->sighand->lock);
         pthread_mutex_unlock(&p->lock);
+        pthread_mutex_unlock(&p->turnover);
         if (pid > 0 && (req->flags & CLONE_PARENT_SETTID))
             store_tid(req->parent_tid, (pid_t)pid);
         if (pid > 0 && (req->flags & CLONE_PIDFD))
@@ -321,13 +352,13 @@ static int shared_main(void *arg)
 
 static struct shared_child *shared_new(struct linux_thread *t, const struct clone_request *req)
 {
-    struct shared_child *s = chaos_alloc_fails(CHAOS_NEEDED) ? NULL : calloc(1, sizeof *s);
+    struct shared_child *s = chaos_alloc_fails(CHAOS_NEEDED) ? NULL : heap_zeroed(1, sizeof *s);
     struct linux_sighand *sighand;
     if (!s)
         return NULL;
     s->stack = mmap(NULL, THREAD_STACK_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
     if (s->stack == MAP_FAILED) {
-        free(s);
+        heap_free(s);
         return NULL;
     }
     if (req->flags & CLONE_SIGHAND) {
@@ -339,7 +370,7 @@ static struct shared_child *shared_new(struct linux_thread *t, const struct clon
     }
     if (!sighand) {
         munmap(s->stack, THREAD_STACK_BYTES);
-        free(s);
+        heap_free(s);
         return NULL;
     }
     s->birth.parent = t;
@@ -354,8 +385,10 @@ static struct shared_child *shared_new(struct linux_thread *t, const struct clon
     s->brk = s->proc.brk;
     s->shm = s->proc.shm;
     pthread_mutex_init(&s->proc.lock, NULL);
+    pthread_mutex_init(&s->proc.turnover, NULL);
     pthread_mutex_init(&s->proc.mm_lock, NULL);
     s->proc.threads = NULL;
+    s->proc.helpers = 0;
     for (unsigned i = 0; i < ARRAY_LEN(s->proc.spare_signal); i++)
         s->proc.spare_signal[i] = NULL;
     s->proc.shared_claimed = s->proc.shared_pending = 0;
@@ -371,7 +404,7 @@ static void shared_free(struct shared_child *s, struct linux_thread *self)
     linux_sighand_drop(s->proc.sighand);
     BTV_STACK_LEFT(s->stack, THREAD_STACK_BYTES);
     munmap(s->stack, THREAD_STACK_BYTES);
-    free(s);
+    heap_free(s);
 }
 
 /* The memory was one: what the child did to its break and its segments holds for the parent too, unless another thread was faster. */
@@ -398,16 +431,26 @@ static int64_t shared_clone(struct shared_child *s)
     return pid < 0 ? -errno : pid;
 }
 
+static void count_helper(struct linux_process *p, int more)
+{
+    pthread_mutex_lock(&p->lock);
+    p->helpers += (unsigned)more;
+    pthread_mutex_unlock(&p->lock);
+}
+
 /* The host thread that waits in the place of a guest thread which does not. */
 static void *helper_main(void *arg)
 {
     struct shared_child *s = arg;
-    linux_signal_take_back(s->birth.parent->proc);
+    struct linux_process *p = s->birth.parent->proc;
+    linux_signal_take_back(p);
+    count_helper(p, 1);
     int64_t r = shared_clone(s);
     if (r < 0)
         announce(&s->birth, r);
     await(&s->told);
     shared_free(s, NULL);
+    count_helper(p, -1);
     return NULL;
 }
 
@@ -426,7 +469,7 @@ static int64_t clone_shared(struct linux_thread *t, const struct clone_request *
         shared_free(s, t);
     } else {
         pid_t helper;
-        r = start_pthread(helper_main, s, &helper);
+        r = start_pthread(t->proc, helper_main, s, &helper);
         pidfd = -1;
         if (r) {
             shared_free(s, t);

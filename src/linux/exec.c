@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/heap.h"
 #include "linux/script.h"
 #include "linux/secfilter.h"
 #include "linux/sig.h"
@@ -234,7 +235,7 @@ static bool unescape(char *v)
 
 enum btv_status linux_exec_decode(const char *text, struct linux_options *o, const char **guest_path, char **storage, struct btv_error *err)
 {
-    char *copy = strdup(text);
+    char *copy = heap_text(text);
     if (!copy)
         return err_set(err, BTV_NOMEM, "environment: out of memory");
     struct linux_options got = *o;
@@ -284,7 +285,7 @@ enum btv_status linux_exec_decode(const char *text, struct linux_options *o, con
     *storage = copy;
     return BTV_OK;
 bad:
-    free(copy);
+    heap_free(copy);
     return err_set(err, BTV_SYNTAX, "environment: %s is not what execve writes; unset it", LINUX_EXEC_VARIABLE);
 }
 

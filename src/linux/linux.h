@@ -183,8 +183,10 @@ struct linux_process {
     struct linux_shm_attach *shm; /* mm.c's list of attached System V segments */
     pthread_mutex_t mm_lock; /* one change of the address space at a time; see linux_mm_fork_prepare */
 
+    pthread_mutex_t turnover; /* taken before lock: while a thread is made, and passed by one that ends; clone.c's forks hold it */
     pthread_mutex_t lock;    /* threads list, brk */
     struct linux_thread *threads;
+    unsigned helpers;        /* clone.c's host threads that wait for a process in the same memory; under lock */
     struct linux_sighand *sighand;
     _Atomic(void *) spare_signal[4]; /* signal_private of ended threads */
     /* Synchronous signals sent to the process that the thread which got them blocks: sigshared.c. */
@@ -228,6 +230,7 @@ struct linux_thread {
     _Atomic uint32_t go;           /* a new thread waits until its creator has written what the guest sees of it: clone.c */
     int apart;                     /* what it does not share with its creator: flags for unshare(2) */
     bool host_pthread;             /* runs on a pthread that linux_thread_loop returns to; else the loop ends with exit(2) */
+    _Atomic bool begun;            /* its host thread runs code of ours */
     int exit_code;                 /* of exit(2) */
     bool dead;
     struct { int fd; pid_t tid; } strace; /* its file under -ff, opened by tid; strace_out.c */

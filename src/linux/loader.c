@@ -12,7 +12,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/personality.h>
@@ -22,6 +21,7 @@
 #include <unistd.h>
 
 #include "base/chaos.h"
+#include "base/heap.h"
 #include "linux/mm.h"
 #include "linux/script.h"
 
@@ -230,9 +230,9 @@ static enum btv_status remember_identity(struct linux_process *p, const struct l
         n += strlen(*a) + 1;
     if (chaos_alloc_fails(CHAOS_NEEDED))
         return BTV_NOMEM;
-    p->exe_path = strdup(guest);
-    p->exe_host = strdup(prog->host);
-    p->cmdline = malloc(n ? n : 1);
+    p->exe_path = heap_text(guest);
+    p->exe_host = heap_text(prog->host);
+    p->cmdline = heap_new(n ? n : 1);
     if (!p->exe_path || !p->exe_host || !p->cmdline)
         return BTV_NOMEM;
     for (char **a = argv; *a; a++) {
@@ -320,7 +320,7 @@ static char **script_argv(const struct linux_script *script, char **argv)
     size_t n = 0;
     while (argv[n])
         n++;
-    char **v = chaos_alloc_fails(CHAOS_NEEDED) ? NULL : calloc(script->n + n + 1, sizeof *v);
+    char **v = chaos_alloc_fails(CHAOS_NEEDED) ? NULL : heap_zeroed(script->n + n + 1, sizeof *v);
     if (!v)
         return NULL;
     memcpy(v, script->argv + script->first, script->n * sizeof *v);
@@ -367,6 +367,6 @@ enum btv_status linux_load(struct linux_thread *t, const char *path, char **argv
     }
 out:
     linux_program_close(&prog);
-    free(changed);
+    heap_free(changed);
     return st;
 }

@@ -15,7 +15,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/ipc.h>
 #include <sys/mman.h>
@@ -27,6 +26,7 @@
 #include <unistd.h>
 
 #include "base/chaos.h"
+#include "base/heap.h"
 #include "linux/hostcall.h"
 #include "linux/loader.h"
 #include "linux/procmaps.h"
@@ -63,9 +63,9 @@ static struct maps_line *read_maps(unsigned *n)
             continue; /* the rest of an overlong line */
         if (*n == cap) {
             cap = cap ? cap * 2 : 64;
-            struct maps_line *grown = chaos_alloc_fails(CHAOS_NEEDED) ? NULL : realloc(v, cap * sizeof *v);
+            struct maps_line *grown = chaos_alloc_fails(CHAOS_NEEDED) ? NULL : heap_resized(v, cap * sizeof *v);
             if (!grown) { /* half a list would give the guest what is not free */
-                free(v);
+                heap_free(v);
                 fclose(f);
                 *n = 0;
                 return NULL;
@@ -83,7 +83,7 @@ static struct maps_line *read_maps(unsigned *n)
 static struct maps_line *known_maps(unsigned *n)
 {
     extern const char __ehdr_start[], _end[]; /* of the linker */
-    struct maps_line *v = chaos_alloc_fails(CHAOS_NEEDED) ? NULL : malloc(2 * sizeof *v);
+    struct maps_line *v = chaos_alloc_fails(CHAOS_NEEDED) ? NULL : heap_new(2 * sizeof *v);
     if (!v)
         return NULL;
     uint64_t end = ALIGN_UP((uint64_t)(uintptr_t)sbrk(0), GUEST_PAGE_SIZE), start = end;
@@ -140,7 +140,7 @@ enum btv_status linux_mm_init(struct linux_process *p, struct btv_error *err)
             p->host_start = v[i].start;
         p->host_end = end;
     }
-    free(v);
+    heap_free(v);
     p->mmap_base = high;
     pthread_mutex_init(&p->mm_lock, NULL);
     return st == BTV_OK ? st : err_set(err, st, "address space: out of memory");
@@ -607,7 +607,7 @@ int64_t linux_sys_shmat(struct linux_thread *t, const uint64_t a[6])
     if (shmctl(id, IPC_STAT, &ds))
         return -errno;
     uint64_t len = ALIGN_UP((uint64_t)ds.shm_segsz, GUEST_PAGE_SIZE);
-    struct linux_shm_attach *entry = chaos_alloc_fails(CHAOS_NEEDED) ? NULL : malloc(sizeof *entry);
+    struct linux_shm_attach *entry = chaos_alloc_fails(CHAOS_NEEDED) ? NULL : heap_new(sizeof *entry);
     if (!entry)
         return -ENOMEM;
     pthread_mutex_lock(&p->mm_lock);
@@ -635,7 +635,7 @@ int64_t linux_sys_shmat(struct linux_thread *t, const uint64_t a[6])
     entry = NULL;
 out:
     pthread_mutex_unlock(&p->mm_lock);
-    free(entry);
+    heap_free(entry);
     return r;
 }
 
@@ -656,7 +656,7 @@ int64_t linux_sys_shmdt(struct linux_thread *t, const uint64_t a[6])
                 r = -ENOMEM;
         }
         *link = s->next;
-        free(s);
+        heap_free(s);
         break;
     }
     pthread_mutex_unlock(&p->mm_lock);

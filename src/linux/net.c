@@ -11,12 +11,13 @@
 #include <limits.h>
 #include <stddef.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/un.h>
+
+#include "base/heap.h"
 
 #define MESSAGES_MAX 1024 /* UIO_MAXIOV: the kernel ignores what follows */
 #define CONTROL_MAX 20480 /* more than net.core.optmem_max allows by default is left to the kernel */
@@ -243,16 +244,16 @@ struct messages {
 static int64_t messages_get(const struct linux_process *p, uint64_t addr, uint64_t n, struct messages *ms)
 {
     uint64_t room = 0;
-    *ms = (struct messages){.v = calloc(n + 1, sizeof *ms->v)};
+    *ms = (struct messages){.v = heap_zeroed(n + 1, sizeof *ms->v)};
     if (!ms->v)
         return -ENOMEM;
     while (ms->n < n && linux_copy_in(&ms->v[ms->n], addr + ms->n * sizeof *ms->v, sizeof *ms->v)) {
         size_t len = ms->v[ms->n++].msg_hdr.msg_iovlen;
         room += len <= UIO_MAXIOV ? len : 0;
     }
-    ms->iov = malloc((room + 1) * sizeof *ms->iov);
+    ms->iov = heap_new((room + 1) * sizeof *ms->iov);
     if (!ms->iov) {
-        free(ms->v);
+        heap_free(ms->v);
         return -ENOMEM;
     }
     struct iovec *next = ms->iov;
@@ -267,8 +268,8 @@ static int64_t messages_get(const struct linux_process *p, uint64_t addr, uint64
 
 static void messages_free(struct messages *ms)
 {
-    free(ms->iov);
-    free(ms->v);
+    heap_free(ms->iov);
+    heap_free(ms->v);
 }
 
 int64_t linux_sys_sendmmsg(struct linux_thread *t, const uint64_t a[6])

@@ -12,12 +12,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/chaos.h"
+#include "base/heap.h"
 
 #define MAX_LINKS 40 /* as the kernel's MAXSYMLINKS */
 
@@ -197,7 +197,7 @@ static int walk_path(const struct linux_process *p, const char *root, int dirfd,
     if (!root || !n)
         return 0;
 
-    struct walk *w = chaos_alloc_fails(CHAOS_NEEDED) ? NULL : malloc(sizeof *w); /* too large for a stack that `ulimit -s` made small */
+    struct walk *w = chaos_alloc_fails(CHAOS_NEEDED) ? NULL : heap_new(sizeof *w); /* too large for a stack that `ulimit -s` made small */
     if (!w)
         return -ENOMEM;
     w->root = root;
@@ -207,7 +207,7 @@ static int walk_path(const struct linux_process *p, const char *root, int dirfd,
         memcpy(w->rest, guest, n + 1);
         r = resolve(w, follow, out);
     }
-    free(w);
+    heap_free(w);
     return r;
 }
 

@@ -2,7 +2,6 @@
  * A process from options to its end, and btv's own descriptors.
  */
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -11,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/chaos.h"
+#include "base/heap.h"
 #include "linux/loader.h"
 #include "linux/procmaps.h"
 #include "linux/secfilter.h"
@@ -131,7 +131,7 @@ static enum btv_status process_new(const struct linux_options *opt, const struct
 {
     chaos_alloc_set(opt->engine.alloc, opt->engine.alloc_at);
     chaos_io_set(opt->engine.io, opt->engine.seed);
-    struct linux_process *p = chaos_alloc_fails(CHAOS_NEEDED) ? NULL : calloc(1, sizeof *p);
+    struct linux_process *p = chaos_alloc_fails(CHAOS_NEEDED) ? NULL : heap_zeroed(1, sizeof *p);
     struct stat self;
     if (!p)
         return err_set(err, BTV_NOMEM, "process: out of memory");
@@ -140,7 +140,7 @@ static enum btv_status process_new(const struct linux_options *opt, const struct
     p->exe_fd = -1;
     p->sighand = linux_sighand_new(NULL);
     if (!p->sighand) {
-        free(p);
+        heap_free(p);
         return err_set(err, BTV_NOMEM, "process: out of memory");
     }
     p->rlimit[RLIMIT_AS] = opt->limits.as;
@@ -148,8 +148,9 @@ static enum btv_status process_new(const struct linux_options *opt, const struct
     p->rlimit[RLIMIT_STACK] = opt->limits.stack;
     p->rlimit[RLIMIT_NOFILE] = opt->limits.files;
     pthread_mutex_init(&p->lock, NULL);
+    pthread_mutex_init(&p->turnover, NULL);
     if (!p->abi) {
-        free(p);
+        heap_free(p);
         return err_set(err, BTV_NOTIMPL, "%s: this build has no Linux processes for this instruction set", guest->name);
     }
     p->self_fd = linux_private_fd(opt->self_fd ? opt->self_fd : open("/proc/self/exe", O_PATH | O_CLOEXEC));
@@ -179,7 +180,7 @@ static enum btv_status process_new(const struct linux_options *opt, const struct
     if (st == BTV_OK)
         *out = p;
     else
-        free(p); /* the caller ends; nothing else is worth undoing */
+        heap_free(p); /* the caller ends; nothing else is worth undoing */
     return st;
 }
 

@@ -16,13 +16,13 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/seccomp.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/heap.h"
 #include "linux/cbpf.h"
 #include "linux/sig.h"
 #include "linux/sys.h"
@@ -216,7 +216,7 @@ static bool may_install(void)
 
 static struct seccomp_filter *filter_new(unsigned n)
 {
-    struct seccomp_filter *f = calloc(1, sizeof *f + n * sizeof f->insn[0]);
+    struct seccomp_filter *f = heap_zeroed(1, sizeof *f + n * sizeof f->insn[0]);
     if (f)
         f->n = n;
     return f;
@@ -249,7 +249,7 @@ static int64_t filter_read(uint64_t addr, struct seccomp_filter **out)
         return -ENOMEM;
     int64_t ret = !linux_copy_in(f->insn, prog.filter, f->n * sizeof f->insn[0]) ? -EFAULT : !cbpf_check(f->insn, f->n) ? -EINVAL : 0;
     if (ret < 0)
-        free(f);
+        heap_free(f);
     else
         *out = f;
     return ret;
@@ -303,7 +303,7 @@ static int64_t set_filter(struct linux_thread *t, uint32_t flags, uint64_t progr
     if (ret == 0)
         ret = install(t, flags, f);
     if (ret != 0)
-        free(f);
+        heap_free(f);
     return ret;
 }
 

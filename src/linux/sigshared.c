@@ -5,19 +5,19 @@
  * Such a signal waits in struct linux_process for the first thread that wants it.  The host handler puts it there, so there is no
  * lock: a bit of shared_claimed says that its siginfo is being written or waits, the same bit of shared_pending that it waits.
  */
-#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/chaos.h"
+#include "base/heap.h"
 #include "linux/sig_state.h"
 
 /* -- the table of handlers ------------------------------------------------------------------------------------- */
 
 struct linux_sighand *linux_sighand_new(const struct linux_sighand *from)
 {
-    struct linux_sighand *s = chaos_alloc_fails(CHAOS_NEEDED) ? NULL : calloc(1, sizeof *s);
+    struct linux_sighand *s = chaos_alloc_fails(CHAOS_NEEDED) ? NULL : heap_zeroed(1, sizeof *s);
     if (!s)
         return NULL;
     if (from)
@@ -36,7 +36,7 @@ struct linux_sighand *linux_sighand_share(struct linux_sighand *s)
 void linux_sighand_drop(struct linux_sighand *s)
 {
     if (atomic_fetch_sub(&s->users, 1) == 1)
-        free(s);
+        heap_free(s);
 }
 
 /* -- synchronous signals of the process ------------------------------------------------------------------------ */

@@ -19,6 +19,7 @@
 
 #include "base/chaos.h"
 #include "base/file.h"
+#include "base/heap.h"
 #include "linux/coredump.h"
 #include "linux/mm.h"
 #include "linux/sig.h"
@@ -53,7 +54,7 @@ void linux_thread_unlink(struct linux_thread *t)
 
 struct linux_thread *linux_thread_make(struct linux_process *p)
 {
-    struct linux_thread *t = chaos_alloc_fails(CHAOS_NEEDED) ? NULL : calloc(1, sizeof *t);
+    struct linux_thread *t = chaos_alloc_fails(CHAOS_NEEDED) ? NULL : heap_zeroed(1, sizeof *t);
     if (!t)
         return NULL;
     t->proc = p;
@@ -68,7 +69,7 @@ struct linux_thread *linux_thread_make(struct linux_process *p)
     return t;
 fail:
     linux_signal_thread_free(t);
-    free(t);
+    heap_free(t);
     return NULL;
 }
 
@@ -76,6 +77,7 @@ void linux_thread_begin(struct linux_thread *t)
 {
     linux_signal_thread_start(t);
     linux_set_self(t);
+    atomic_store(&t->begun, true);
 }
 
 struct linux_thread *linux_thread_new(struct linux_process *p)
@@ -96,7 +98,7 @@ void linux_thread_free(struct linux_thread *t)
     linux_signal_thread_free(t); /* a task of its own stops using its signal stack, so it must still be known */
     if (t == linux_self())
         linux_set_self(NULL);
-    free(t);
+    heap_free(t);
 }
 
 void linux_thread_copy_cpu(struct linux_thread *t, const struct linux_thread *from)
@@ -192,6 +194,8 @@ static void thread_end(struct linux_thread *t)
         linux_thread_exit(code);
     }
     linux_clear_tid(clear); /* the last access to guest memory */
+    pthread_mutex_lock(&p->turnover); /* not while another waits for threads that set out before */
+    pthread_mutex_unlock(&p->turnover);
     linux_thread_free(t);
     pthread_mutex_lock(&p->lock);
     last = !p->threads;
@@ -233,20 +237,24 @@ void linux_thread_loop(struct linux_thread *t)
 
 /* -- calls for processes of one thread ------------------------------------------------------------------------- */
 
-#define SETTLE_MS 200
+unsigned linux_host_threads(void)
+{
+    struct stat st;
+    if (linux_host_syscall(SYS_stat, (uint64_t)(uintptr_t) "/proc/self/task", (uint64_t)(uintptr_t)&st, 0, 0, 0, 0) < 0 || st.st_nlink < 2)
+        return 0;
+    return (unsigned)st.st_nlink - 2; /* a folder's links: itself, its name, and one for each thread */
+}
 
 /* Is t the last thread of the guest's while the host still has others, which are on their way out? */
 static bool others_end(struct linux_thread *t)
 {
     struct linux_process *p = t->proc;
-    struct stat st;
     bool alone = true;
     pthread_mutex_lock(&p->lock);
     for (const struct linux_thread *o = p->threads; o; o = o->next)
         alone = alone && (o == t || o->dead);
     pthread_mutex_unlock(&p->lock);
-    /* a folder's links: itself, its name, and one for each thread */
-    return alone && linux_host_syscall(SYS_stat, (uint64_t)(uintptr_t) "/proc/self/task", (uint64_t)(uintptr_t)&st, 0, 0, 0, 0) == 0 && st.st_nlink > 3;
+    return alone && linux_host_threads() > 1;
 }
 
 /* A guest thread has ended for those who join it a little before the host's has, which the kernel still counts. */
@@ -256,7 +264,7 @@ static int64_t settled_call(struct linux_thread *t, long nr, const uint64_t a[6]
     if (!t->in_vfork_child) /* the engine's own thread counts, too */
         engine_tier_stop(t->proc->engine);
     int64_t r = sys_host(nr, a);
-    for (int i = 0; r == -EINVAL && i < SETTLE_MS * 10 && others_end(t); i++) {
+    for (int i = 0; r == -EINVAL && i < LINUX_SETTLE_MS * 10 && others_end(t); i++) {
         nanosleep(&wait, NULL);
         r = sys_host(nr, a);
     }

@@ -14,6 +14,9 @@ void linux_thread_begin(struct linux_thread *t);
 /* Adds to or removes from the process' list. */
 void linux_thread_link(struct linux_thread *t);
 void linux_thread_unlink(struct linux_thread *t);
+/* Threads of this process on the host: those of the guest, of btv, and those on their way out.  0: not known. */
+unsigned linux_host_threads(void);
+#define LINUX_SETTLE_MS 200 /* so long at most, somebody waits for the last of these */
 /* The calling thread ends without returning to its pthread. */
 BTV_NORETURN void linux_thread_exit(int code);
 

@@ -18,7 +18,6 @@
 #include <limits.h>
 #include <linux/io_uring.h>
 #include <linux/kcmp.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -26,6 +25,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/heap.h"
 #include "linux/sig.h"
 #include "linux/sys.h"
 
@@ -123,7 +123,7 @@ static bool ring_add(struct linux_process *p, int fd, const struct io_uring_para
     struct linux_uring *r = p->rings;
     while (r && r->fd != fd)
         r = r->next;
-    if (!r && (r = malloc(sizeof *r))) {
+    if (!r && (r = heap_new(sizeof *r))) {
         r->next = p->rings;
         p->rings = r;
     }
@@ -325,7 +325,7 @@ static void fix_request(struct linux_thread *t, struct io_uring_sqe *s, char buf
 /* The request at addr; false: out of memory. */
 static bool fix_one(struct linux_thread *t, uint64_t addr, struct change **list, struct change **spare)
 {
-    struct change *c = *spare ? *spare : malloc(sizeof *c);
+    struct change *c = *spare ? *spare : heap_new(sizeof *c);
     *spare = c;
     if (!c)
         return false;
@@ -359,7 +359,7 @@ static uint64_t fix_requests(struct linux_thread *t, const struct linux_uring *r
         if (at < entries && !fix_one(t, r->sqes + at * bytes, list, &spare)) /* else the kernel drops it */
             break;
     }
-    free(spare);
+    heap_free(spare);
     return done;
 }
 
@@ -369,7 +369,7 @@ static void put_back(struct change *list)
         struct change *c = list;
         list = c->next;
         (void)linux_copy_out(c->addr, &c->old, sizeof c->old); /* unmapped meanwhile: nothing to restore */
-        free(c);
+        heap_free(c);
     }
 }
 

@@ -10,10 +10,10 @@
 #include "mem/mem.h"
 
 #include <pthread.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include "base/chaos.h"
+#include "base/heap.h"
 
 struct node {
     struct mem_region r;
@@ -52,7 +52,7 @@ static uint64_t next_random(struct mem_space *m)
 static bool reserve_nodes(struct mem_space *m)
 {
     while (m->nspare < SPARE_NODES) {
-        struct node *n = chaos_alloc_fails(CHAOS_NEEDED) ? NULL : malloc(sizeof *n);
+        struct node *n = chaos_alloc_fails(CHAOS_NEEDED) ? NULL : heap_new(sizeof *n);
         if (!n)
             return false;
         n->left = m->spare;
@@ -74,7 +74,7 @@ static struct node *take_node(struct mem_space *m, struct mem_region r)
 static void drop_node(struct mem_space *m, struct node *n)
 {
     if (m->nspare >= 2 * SPARE_NODES) {
-        free(n);
+        heap_free(n);
         return;
     }
     n->left = m->spare;
@@ -230,11 +230,11 @@ enum btv_status mem_new(uint64_t lo, uint64_t hi, struct mem_space **out)
 {
     if (((lo | hi) & ~GUEST_PAGE_MASK) || lo >= hi)
         return BTV_INVALID;
-    struct mem_space *m = calloc(1, sizeof *m);
+    struct mem_space *m = heap_zeroed(1, sizeof *m);
     if (!m)
         return BTV_NOMEM;
     if (pthread_rwlock_init(&m->lock, NULL)) {
-        free(m);
+        heap_free(m);
         return BTV_NOMEM;
     }
     m->lo = lo;
@@ -250,10 +250,10 @@ void mem_free(struct mem_space *m)
     drop_tree(m, m->root);
     for (struct node *n = m->spare, *next; n; n = next) {
         next = n->left;
-        free(n);
+        heap_free(n);
     }
     pthread_rwlock_destroy(&m->lock);
-    free(m);
+    heap_free(m);
 }
 
 uint64_t mem_low(const struct mem_space *m)

@@ -5,12 +5,12 @@
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/chaos.h"
+#include "base/heap.h"
 #include "run/run.h"
 
 /* -- code memory ---------------------------------------------------------------------------------------------- */
@@ -81,7 +81,7 @@ static void put_stubs(struct engine *e)
 
 static struct table *new_table(uint64_t entries)
 {
-    struct table *t = chaos_alloc_fails(CHAOS_OPTIONAL) ? NULL : calloc(1, sizeof *t + entries * sizeof t->entry[0]);
+    struct table *t = chaos_alloc_fails(CHAOS_OPTIONAL) ? NULL : heap_zeroed(1, sizeof *t + entries * sizeof t->entry[0]);
     if (t)
         t->mask = entries - 1;
     return t;
@@ -128,7 +128,7 @@ static void free_older(struct table *t)
 {
     for (struct table *o = t->older, *older; o; o = older) {
         older = o->older;
-        free(o);
+        heap_free(o);
     }
     t->older = NULL;
 }
@@ -149,7 +149,7 @@ void cache_free(struct engine *e)
         munmap(e->code, 2 * e->code_cap + e->records_cap);
     if (e->table)
         free_older(e->table);
-    free(e->table);
+    heap_free(e->table);
 }
 
 /* -- look-up ---------------------------------------------------------------------------------------------------- */

@@ -11,10 +11,10 @@
  * more, the block is not judged but counted (checked_unsure).
  */
 #include <stdatomic.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/chaos.h"
+#include "base/heap.h"
 #include "run/run.h"
 
 #define MAX_STORES 512
@@ -266,7 +266,7 @@ bool run_checked(struct engine_thread *t, struct block *b, enum host_exit *kind)
     struct engine *e = t->engine;
     struct ir_exit last = {0};
     pthread_mutex_lock(&e->check_lock);
-    if (!e->shadow && (chaos_alloc_fails(CHAOS_NEEDED) || !(e->shadow = malloc(sizeof *e->shadow)))) {
+    if (!e->shadow && (chaos_alloc_fails(CHAOS_NEEDED) || !(e->shadow = heap_new(sizeof *e->shadow)))) {
         pthread_mutex_unlock(&e->check_lock);
         return err_set(&t->err, BTV_NOMEM, "check: no memory") == BTV_OK;
     }

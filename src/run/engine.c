@@ -4,13 +4,13 @@
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #include "base/chaos.h"
+#include "base/heap.h"
 #include "run/region.h"
 #include "run/replay.h"
 #include "run/run.h"
@@ -37,7 +37,7 @@ static void tune(struct tuning *t, const struct engine_config *cfg)
 
 enum btv_status engine_new(const struct engine_config *cfg, const struct guest_isa *guest, struct mem_space *mem, struct engine **out, struct btv_error *err)
 {
-    struct engine *e = chaos_alloc_fails(CHAOS_NEEDED) ? NULL : calloc(1, sizeof *e);
+    struct engine *e = chaos_alloc_fails(CHAOS_NEEDED) ? NULL : heap_zeroed(1, sizeof *e);
     struct arena tmp;
     if (!e)
         return err_set(err, BTV_NOMEM, "no memory for the engine");
@@ -63,7 +63,7 @@ enum btv_status engine_new(const struct engine_config *cfg, const struct guest_i
     arena_init(&tmp, 8192);
     enum btv_status st = e->host->stubs(&tmp, &e->hcfg, &e->stubs);
     if (st == BTV_OK) {
-        uint8_t *keep = chaos_alloc_fails(CHAOS_NEEDED) ? NULL : malloc(e->stubs.len);
+        uint8_t *keep = chaos_alloc_fails(CHAOS_NEEDED) ? NULL : heap_new(e->stubs.len);
         if (keep)
             memcpy(keep, e->stubs.bytes, e->stubs.len);
         e->stubs.bytes = keep;
@@ -89,8 +89,8 @@ static void release_thread(struct engine_thread *t)
 {
     if (t->stack_map)
         munmap(t->stack_map, GUEST_PAGE_SIZE + HOST_RETURN_STACK_BYTES + RETURN_STACK_TOP);
-    free(t->jumps);
-    free(t);
+    heap_free(t->jumps);
+    heap_free(t);
 }
 
 void engine_free(struct engine *e)
@@ -102,15 +102,15 @@ void engine_free(struct engine *e)
         if (e->spare[i])
             release_thread(e->spare[i]);
     cache_free(e);
-    free(e->stubs.bytes);
+    heap_free(e->stubs.bytes);
     replay_free(e->replay);
-    free(e->shadow);
+    heap_free(e->shadow);
     if (e->perf_map)
         fclose(e->perf_map);
     pthread_mutex_destroy(&e->lock);
     pthread_cond_destroy(&e->resumed);
     pthread_mutex_destroy(&e->check_lock);
-    free(e);
+    heap_free(e);
 }
 
 static bool map_return_stack(struct engine_thread *t)
@@ -135,12 +135,12 @@ static bool map_return_stack(struct engine_thread *t)
 /* A structure with a table of jumps and a return stack of any content. */
 static struct engine_thread *fresh_thread(struct engine *e)
 {
-    struct engine_thread *t = chaos_alloc_fails(CHAOS_NEEDED) ? NULL : aligned_alloc(64, ALIGN_UP(sizeof *t, (size_t)64));
+    struct engine_thread *t = chaos_alloc_fails(CHAOS_NEEDED) ? NULL : heap_aligned(64, ALIGN_UP(sizeof *t, (size_t)64));
     if (!t)
         return NULL;
     memset(t, 0, sizeof *t);
     t->engine = e;
-    t->jumps = chaos_alloc_fails(CHAOS_NEEDED) ? NULL : malloc(CPU_JUMP_ENTRIES * sizeof *t->jumps);
+    t->jumps = chaos_alloc_fails(CHAOS_NEEDED) ? NULL : heap_new(CPU_JUMP_ENTRIES * sizeof *t->jumps);
     if (t->jumps && map_return_stack(t))
         return t;
     release_thread(t);

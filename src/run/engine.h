@@ -100,6 +100,8 @@ void engine_share(struct engine *e);
  */
 void engine_tier_stop(struct engine *e);
 void engine_tier_resume(struct engine *e);
+/* Host threads in this process that engine_thread_new has not made. */
+unsigned engine_own_threads(struct engine *e);
 
 /* Around fork() in the forking thread.  After engine_fork_child, t is the only thread. */
 void engine_fork_prepare(struct engine *e);

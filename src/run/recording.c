@@ -7,12 +7,12 @@
  * Guest addresses are named by the personality (engine_config.place); a thread keeps the answers until guest code changes.
  */
 #include <stdatomic.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/heap.h"
 #include "run/replay.h"
 #include "run/run.h"
 
@@ -36,18 +36,18 @@ enum btv_status recording_load(struct engine *e, struct btv_error *err)
         return BTV_OK;
     if (fstat(e->cfg.replay_fd, &s) || s.st_size < 0 || (uint64_t)s.st_size > REPLAY_MAX_BYTES)
         return err_set(err, BTV_LIMIT, "recorded translations: not a file of at most %llu MiB", (unsigned long long)(REPLAY_MAX_BYTES >> 20));
-    char *text = malloc((size_t)s.st_size + 1);
+    char *text = heap_new((size_t)s.st_size + 1);
     ssize_t n = text ? file_pread(e->cfg.replay_fd, text, (size_t)s.st_size, 0) : -1;
     enum btv_status st = n >= 0 ? replay_parse(text, (size_t)n, &e->replay, &why) : err_set(&why, BTV_HOST, "cannot be read");
-    free(text);
+    heap_free(text);
     return st == BTV_OK ? BTV_OK : err_set(err, st, "recorded translations: %s", why.text);
 }
 
 void recording_thread_free(struct engine_thread *t)
 {
     for (unsigned i = 0; t->places && i < t->places->n; i++)
-        free(t->places->known[i].name);
-    free(t->places);
+        heap_free(t->places->known[i].name);
+    heap_free(t->places);
     t->places = NULL;
 }
 
@@ -57,19 +57,19 @@ static const struct known *place_of(struct engine_thread *t, uint64_t pc)
     struct engine *e = t->engine;
     uint64_t generation = atomic_load(&e->generation);
     struct engine_place at = {.start = pc, .end = pc + 1, .offset = pc};
-    if (!t->places && !(t->places = calloc(1, sizeof *t->places)))
+    if (!t->places && !(t->places = heap_zeroed(1, sizeof *t->places)))
         return NULL;
     struct places *p = t->places;
     if (p->generation != generation) {
         for (unsigned i = 0; i < p->n; i++)
-            free(p->known[i].name);
+            heap_free(p->known[i].name);
         p->n = p->next = 0;
         p->generation = generation;
     }
     for (unsigned i = 0; i < p->n; i++)
         if (pc >= p->known[i].start && pc < p->known[i].end)
             return &p->known[i];
-    char *name = malloc(REPLAY_MAX_FILE + 1);
+    char *name = heap_new(REPLAY_MAX_FILE + 1);
     if (!name)
         return NULL;
     name[0] = '\0';
@@ -81,10 +81,10 @@ static const struct known *place_of(struct engine_thread *t, uint64_t pc)
     if (p->n < PLACES)
         p->n++;
     else
-        free(k->name);
+        heap_free(k->name);
     p->next = (p->next + 1) % PLACES;
-    char *kept = name[0] ? strdup(name) : NULL;
-    free(name);
+    char *kept = name[0] ? heap_text(name) : NULL;
+    heap_free(name);
     *k = (struct known){at.start, at.end, at.offset, e->replay ? replay_file(e->replay, kept ? kept : "") : 0, kept};
     return k;
 }

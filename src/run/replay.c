@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/heap.h"
+
 #define HEAD "btv translations "
 
 static const char *const tier_names[] = {
@@ -97,7 +99,7 @@ static bool grow(void *array, uint32_t n, uint32_t *cap, size_t size)
     if (n < *cap)
         return true;
     uint32_t more = *cap ? 2 * *cap : 64;
-    void *p = more > *cap ? realloc(old, more * size) : NULL;
+    void *p = more > *cap ? heap_resized(old, more * size) : NULL;
     if (!p)
         return false;
     memcpy(array, &p, sizeof p);
@@ -143,7 +145,7 @@ static bool add_name(struct replay *r, struct word w, uint32_t *file)
             *file = i + 1;
             return true;
         }
-    char *copy = grow(&r->name, r->nnames, &r->names_cap, sizeof *r->name) ? strndup(w.p, w.n) : NULL;
+    char *copy = grow(&r->name, r->nnames, &r->names_cap, sizeof *r->name) ? heap_text_n(w.p, w.n) : NULL;
     if (!copy)
         return false;
     r->name[r->nnames++] = copy;
@@ -166,8 +168,8 @@ static bool order_names(struct replay *r)
 {
     if (!r->nnames)
         return true;
-    struct numbered *v = calloc(r->nnames, sizeof *v);
-    uint32_t *number = calloc(r->nnames + (size_t)1, sizeof *number), n = 0;
+    struct numbered *v = heap_zeroed(r->nnames, sizeof *v);
+    uint32_t *number = heap_zeroed(r->nnames + (size_t)1, sizeof *number), n = 0;
     bool ok = v && number;
     for (uint32_t i = 0; ok && i < r->nnames; i++)
         v[i] = (struct numbered){r->name[i], i + 1};
@@ -175,7 +177,7 @@ static bool order_names(struct replay *r)
         qsort(v, r->nnames, sizeof *v, by_name);
         for (uint32_t i = 0; i < r->nnames; i++) {
             if (n && !strcmp(r->name[n - 1], v[i].name))
-                free(v[i].name);
+                heap_free(v[i].name);
             else
                 r->name[n++] = v[i].name;
             number[v[i].number] = n;
@@ -184,8 +186,8 @@ static bool order_names(struct replay *r)
         for (uint32_t i = 0; i < r->n; i++)
             r->entry[i].file = number[r->entry[i].file];
     }
-    free(v);
-    free(number);
+    heap_free(v);
+    heap_free(number);
     return ok;
 }
 
@@ -256,7 +258,7 @@ enum btv_status replay_parse(const char *text, size_t n, struct replay **out, st
 {
     if (n > REPLAY_MAX_BYTES)
         return err_set(err, BTV_LIMIT, "larger than %llu MiB", (unsigned long long)(REPLAY_MAX_BYTES >> 20));
-    struct replay *r = calloc(1, sizeof *r);
+    struct replay *r = heap_zeroed(1, sizeof *r);
     enum btv_status st = r ? parse(r, (struct word){text, n}, err) : err_set(err, BTV_NOMEM, "out of memory");
     if (st == BTV_OK)
         *out = r;
@@ -270,10 +272,10 @@ void replay_free(struct replay *r)
     if (!r)
         return;
     for (uint32_t i = 0; i < r->nnames; i++)
-        free(r->name[i]);
-    free(r->name);
-    free(r->entry);
-    free(r);
+        heap_free(r->name[i]);
+    heap_free(r->name);
+    heap_free(r->entry);
+    heap_free(r);
 }
 
 uint32_t replay_count(const struct replay *r)

@@ -13,7 +13,6 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -23,6 +22,7 @@
 #include <unistd.h>
 
 #include "base/chaos.h"
+#include "base/heap.h"
 #include "run/region.h"
 
 #define SAMPLES 256
@@ -199,7 +199,7 @@ static struct tier *start(struct engine *e)
     pthread_attr_t attr;
     pthread_condattr_t cond;
     sigset_t all, before;
-    struct tier *x = chaos_alloc_fails(CHAOS_OPTIONAL) ? NULL : calloc(1, sizeof *x);
+    struct tier *x = chaos_alloc_fails(CHAOS_OPTIONAL) ? NULL : heap_zeroed(1, sizeof *x);
     if (!x)
         return NULL;
     x->engine = e;
@@ -218,7 +218,7 @@ static struct tier *start(struct engine *e)
     if (!failed)
         return x;
     pthread_cond_destroy(&x->wake);
-    free(x);
+    heap_free(x);
     return NULL;
 }
 
@@ -269,7 +269,7 @@ void engine_tier_stop(struct engine *e)
     pthread_join(x->thread, NULL);
     pthread_cond_destroy(&x->wake);
     arena_free(&x->arena);
-    free(x);
+    heap_free(x);
 }
 
 void engine_tier_resume(struct engine *e)
@@ -278,6 +278,14 @@ void engine_tier_resume(struct engine *e)
     e->tier_held = false;
     e->tier_wait = START_ENTRIES;
     pthread_mutex_unlock(&e->lock);
+}
+
+unsigned engine_own_threads(struct engine *e)
+{
+    pthread_mutex_lock(&e->lock);
+    unsigned n = e->tier != NULL;
+    pthread_mutex_unlock(&e->lock);
+    return n;
 }
 
 void tier_reset(struct engine *e)

@@ -31,7 +31,8 @@ write           EINVAL      EBADF       as fdatasync
 unlinkat        EINVAL      ENAMETOOLONG a path that is too long is seen before the flags
 perf_event_open *           *           a few software events only; the attributes are judged before the descriptor
 io_uring_enter EOPNOTSUPP EINVAL        flags that came after 6.12 are refused first
-io_uring_register EOPNOTSUPP EINVAL     operations that this build does not know are refused first
+io_uring_register EOPNOTSUPP EINVAL     operations that came after 6.12 are refused first
+io_uring_register EBADF EINVAL          as that
 END
 }
 
