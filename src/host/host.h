@@ -1,15 +1,14 @@
 /*
  * What a host processor supplies: IR functions in, relocatable machine code out.
  *
- * Emitted code is immutable and position-independent but for a short list of relocations: references to link records,
- * to the common stubs, and to itself.  It follows one convention:
+ * Emitted code is position-independent but for references to the common stubs.  It follows one convention:
  *
  *   - a fixed register points to struct cpu; a fixed set of host registers ("pins") holds the most used guest slots
  *     all the time; every other slot lives in struct cpu.  At each guest instruction boundary every slot is in its home,
  *     so that code can be left, entered, interrupted and inspected there without bookkeeping;
  *   - it is entered through enter() and left through stubs which return an exit kind to the caller of enter();
- *   - a block ends in jumps through link records, plain data that the engine fills in: linking two blocks never
- *     writes to code;
+ *   - a block ends in jumps that first leave (links).  The engine has them rewritten, one aligned store each, while any thread may be
+ *     executing them: the only changes that are made to code after it was published;
  *   - anything rare or awkward is a "bail": the block is left before the guest instruction had any effect and the engine
  *     interprets that instruction.  Floating-point flags that the instruction raises in any case may have been raised already.
  */
@@ -21,8 +20,8 @@
 
 /* Why emitted code came back. */
 enum host_exit {
-    HOST_EXIT_LINK,      /* cpu->exit_value: host address behind the exit of a link that is not made, or not to be followed */
-    HOST_EXIT_INDIRECT,  /* cpu->exit_value: guest pc not in the jump table; cpu->exit_link: the jump's cache, or NULL */
+    HOST_EXIT_LINK,      /* cpu->exit_value: the host address that names the link, which is not made or not to be followed */
+    HOST_EXIT_INDIRECT,  /* cpu->exit_value: guest pc not in the jump table; cpu->exit_link: the name of the jump's cache, or NULL */
     HOST_EXIT_SYSCALL,   /* cpu->exit_value: guest pc after the call */
     HOST_EXIT_ISYNC,     /* cpu->exit_value: guest pc to continue at */
     HOST_EXIT_BAIL,      /* cpu->exit_value: guest pc of an instruction to interpret */
@@ -32,30 +31,26 @@ enum host_exit {
 };
 
 /*
- * One direct exit of one block, or the inline cache of one indirect jump.  Lives in writable memory within 2 GiB of the
- * code.  `target` is read by emitted code; the engine swaps it between the exit (unlinked) and the entry of the block for `pc`.
- * An inline cache starts with pc = CPU_NO_PC; the engine fills it once (target before pc) and never changes its pc again,
- * so that the two words cannot be seen out of step.  Emitted code reads nothing else; the rest is the engine's (run/run.h).
+ * One direct jump of a block to another.  Unmade it is a call of a stub, so that the address behind it tells which it is: its name.
+ * A poll for requests in front of a jump backward leaves in the same way from right behind it: HOST_POLL_BYTES after the name.
+ * The inline cache of an indirect jump has a name, too, but no entry in host_code.link: nobody asks where it leads before it is filled.
  */
 struct host_link {
-    void *_Atomic target;
-    _Atomic uint64_t pc;
-    uint32_t from; /* the block it belongs to */
-    uint32_t next; /* list of the links into one block */
+    uint32_t at; /* its name, as an offset in the code */
+    uint64_t pc; /* where it leads */
 };
+#define HOST_POLL_BYTES 5
 
-/* The code ends with the exits of its links while they are not made, one of this size for each, in order of their numbers. */
-#define HOST_LINK_EXIT_BYTES 5
+/*
+ * In front of its first instruction a block has room for one more link, to whatever took its place: a block that must not run any more
+ * is closed, so that whoever enters it comes there.  Its name is the address of the first instruction.
+ */
+#define HOST_FRONT_BYTES 5
 
-enum host_reloc_kind {
-    HOST_RELOC_LINK,  /* 32-bit pc-relative field: &link[index].target */
-    HOST_RELOC_CACHE, /* 32-bit pc-relative field: &link[index].pc */
-    HOST_RELOC_STUB,  /* 32-bit pc-relative field: stub number `index` */
-};
-
+/* A field of 32 bits in the code: the distance of a stub from behind it. */
 struct host_reloc {
-    uint32_t offset; /* of the field in the code */
-    uint16_t kind, index;
+    uint32_t offset;
+    uint16_t stub; /* the host's own number */
 };
 
 /*
@@ -101,8 +96,8 @@ struct host_code {
     struct host_loc *loc;
     unsigned nrecovery, nloc;
     const struct host_config *pins; /* of a region: the pins inside it; NULL: those of the engine */
+    struct host_link *link; /* in order of `at` */
     unsigned nlinks;
-    uint64_t *link_pc;
 };
 
 /* Fixed while an engine lives: which slot sits in which register, and what may be used. */
@@ -157,7 +152,20 @@ struct host_isa {
     void (*context_set_pc)(void *ucontext, uint64_t pc);
     /* Does this context fault on the shadow return stack's guard?  Then resets the stack and returns true (resume). */
     bool (*return_stack_fault)(struct cpu *cpu, void *ucontext, uint64_t addr);
-    /* For listings: the register of integer pin i, or of floating-point pin i - 16; the stub or constant of HOST_RELOC_STUB. */
+    /*
+     * Changes of published code.  `code` is where code memory is seen, beginning with the stubs (to be written to, but for link_made); all
+     * else are offsets in it: the name of a link or cache, and where it is to lead.  Each is one store of eight aligned bytes, of two
+     * for close, and may come at any time; a thread that is executing just there sees all of it or nothing.
+     */
+    bool (*link_made)(const struct host_stubs *s, const uint8_t *code, uint32_t link);
+    void (*link_make)(const struct host_stubs *s, uint8_t *code, uint32_t link, uint32_t to);
+    void (*link_unmake)(const struct host_stubs *s, uint8_t *code, uint32_t link); /* of the link in front of a block: also creates it */
+    bool (*cache_filled)(const uint8_t *code, uint32_t cache);
+    /* After link_make: indirect jumps to pc lead there. */
+    void (*cache_fill)(uint8_t *code, uint32_t cache, uint64_t pc);
+    /* The first instruction of a block becomes a jump to the link in front of it. */
+    void (*close)(uint8_t *code, uint32_t entry);
+    /* For listings: the register of integer pin i, or of floating-point pin i - 16; the stub or constant of a host_reloc. */
     const char *(*pin_name)(unsigned i);
     const char *(*stub_name)(unsigned i);
     /* One line of disassembly; its length in bytes. */
@@ -166,21 +174,9 @@ struct host_isa {
 
 extern const struct host_isa host_x64;
 
-/* Offset of the exit of link i. */
-static inline uint32_t host_link_exit(const struct host_code *c, unsigned i)
-{
-    return c->len - (c->nlinks - i) * HOST_LINK_EXIT_BYTES;
-}
-
 /* Fills cfg's pins from the guest's lists; max_pins 0: as many as the host has. */
 void host_config_init(struct host_config *cfg, const struct host_isa *h, const uint8_t *pin_int, unsigned nint, const uint8_t *pin_fp, unsigned nfp,
                       unsigned max_pins);
-
-/* The link whose exit was taken: exit_value lies that far behind the start of the code. */
-static inline unsigned host_link_left(const struct host_code *c, uint64_t offset)
-{
-    return c->nlinks - 1 - (unsigned)((c->len - offset) / HOST_LINK_EXIT_BYTES);
-}
 
 #define HOST_RETURN_STACK_BYTES (64 * 1024)
 

@@ -71,7 +71,7 @@ struct cpu {
 
     /* engine <-> emitted code; see run/ and host/ */
     uint64_t exit_value;   /* guest pc or other datum of the last exit */
-    void *exit_link;       /* the link record of the last direct exit, NULL if none */
+    uint64_t exit_link;    /* names the inline cache that an indirect jump missed, or a link left by: a host address; 0 if none */
     struct jump_entry *jumps; /* direct-mapped, CPU_JUMP_ENTRIES */
     void *host_sp;         /* stack of the C code that entered translated code */
     void *return_sp;       /* top of the shadow return stack */

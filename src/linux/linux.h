@@ -197,6 +197,7 @@ struct linux_process {
     _Atomic bool dumping;    /* a thread writes a core file; the others rest: coredump.c */
     struct strace_shared *strace; /* strace_out.c's, shared with other processes; NULL without --strace */
     bool vfork_child;        /* this struct is the copy a vfork child works on */
+    bool sync_core;          /* the guest itself registered for membarrier's SYNC_CORE, which the engine uses, too */
 };
 
 struct linux_sigqueue {

@@ -125,16 +125,30 @@ int64_t linux_sys_remap_file_pages(struct linux_thread *t, const uint64_t a[6])
 
 /* -- membarrier -------------------------------------------------------------------------------------------- */
 
-/* The host's barriers hold for guest threads, which are its threads.  Restartable sequences are not offered (rseq). */
+#ifndef MEMBARRIER_CMD_GET_REGISTRATIONS
+#define MEMBARRIER_CMD_GET_REGISTRATIONS (1 << 9)
+#endif
+
+/*
+ * The host's barriers hold for guest threads, which are its threads.  Restartable sequences are not offered (rseq).  That the engine may have
+ * registered for one kind (code_sync) is not to be seen.
+ */
 int64_t linux_sys_membarrier(struct linux_thread *t, const uint64_t a[6])
 {
     const int rseq = MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ | MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ;
+    const int register_sync = MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE;
     int command = (int)a[0];
     if (command & rseq)
         return -EINVAL;
+    if (command == MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE && !a[1] && !t->proc->sync_core)
+        return -EPERM;
     int64_t ret = sys_host(SYS_membarrier, a);
     if (command == MEMBARRIER_CMD_QUERY && ret > 0)
         return ret & ~(int64_t)rseq;
+    if (command == MEMBARRIER_CMD_GET_REGISTRATIONS && ret > 0 && !t->proc->sync_core)
+        return ret & ~(int64_t)register_sync;
+    if (command == register_sync && ret == 0)
+        t->proc->sync_core = true;
     if (ret == 0 && command == MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE)
         engine_isync(t->proc->engine);
     return ret;

@@ -1,5 +1,5 @@
 /*
- * The code cache: memory, blocks, look-up, links, invalidation.  See run.h for the locks and the layout.
+ * The code cache: blocks, look-up, links, invalidation.  See run.h for the locks and the layout, code.c for the memory.
  */
 #include <assert.h>
 #include <errno.h>
@@ -13,58 +13,7 @@
 #include "base/heap.h"
 #include "run/run.h"
 
-/* -- code memory ---------------------------------------------------------------------------------------------- */
-
-/*
- * Fresh memory behind [from, code_cap): anonymous shared memory seen twice, writable at `write` and executable at `code`
- * (mremap(2): an old size of 0 makes a second mapping of the same pages).  No descriptor is needed, now or later.
- */
-static enum btv_status new_memory(struct engine *e, uint64_t from, struct btv_error *err)
-{
-    from = ALIGN_UP(from, (uint64_t)GUEST_PAGE_SIZE);
-    if (from >= e->code_cap)
-        return BTV_LIMIT;
-    size_t len = e->code_cap - from;
-    if (chaos_alloc_fails(CHAOS_OPTIONAL) ||
-        mmap(e->write + from, len, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0) == MAP_FAILED ||
-        mremap(e->write + from, 0, len, MREMAP_MAYMOVE | MREMAP_FIXED, e->code + from) == MAP_FAILED || mprotect(e->code + from, len, PROT_READ | PROT_EXEC))
-        return err_host(err, errno, "code cache: cannot map %llu bytes of executable memory", (unsigned long long)len);
-    e->own = true;
-    e->written_from = e->code_used = from;
-    return BTV_OK;
-}
-
-void cache_disown(struct engine *e)
-{
-    mmap(e->write, e->code_cap, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
-    e->own = false;
-}
-
-/* Memory that can be appended to: a child of fork makes its own when it first translates something. */
-static enum btv_status own_memory(struct engine *e, struct btv_error *err)
-{
-    return e->own ? BTV_OK : new_memory(e, e->code_used, err);
-}
-
-/* The bytes must fit: see cache_publish. */
-static uint8_t *append(struct engine *e, const void *bytes, uint64_t len)
-{
-    uint64_t start = ALIGN_UP(e->code_used, (uint64_t)16);
-    memcpy(e->write + start, bytes, len);
-    e->code_used = start + len;
-    /* what was written long ago need not be mapped twice: it would count twice in the resident set */
-    uint64_t done = ALIGN_DOWN(start, (uint64_t)GUEST_PAGE_SIZE);
-    if (done - e->written_from >= (uint64_t)e->tune.window_kib << 10) {
-        madvise(e->write + e->written_from, done - e->written_from, MADV_DONTNEED);
-        e->written_from = done;
-    }
-    return e->code + start;
-}
-
-static bool fits(const struct engine *e, uint64_t len)
-{
-    return ALIGN_UP(e->code_used, (uint64_t)16) + len <= e->code_cap;
-}
+/* -- records ---------------------------------------------------------------------------------------------------- */
 
 void cache_clear_jumps(const struct engine *e, struct jump_entry *jumps)
 {
@@ -76,7 +25,8 @@ void cache_clear_jumps(const struct engine *e, struct jump_entry *jumps)
 static void put_stubs(struct engine *e)
 {
     cache_clear_jumps(e, e->all_miss);
-    e->enter = (enum host_exit(*)(struct cpu *, void *))(uintptr_t)(append(e, e->stubs.bytes, e->stubs.len) + e->stubs.enter);
+    code_append(e, 0, e->stubs.bytes, e->stubs.len);
+    e->enter = (enum host_exit(*)(struct cpu *, void *))(uintptr_t)(e->code + e->stubs.enter);
 }
 
 static struct table *new_table(uint64_t entries)
@@ -90,35 +40,35 @@ static struct table *new_table(uint64_t entries)
 enum btv_status cache_init(struct engine *e, struct btv_error *err)
 {
     e->code_cap = ALIGN_UP(e->cfg.cache_bytes, (uint64_t)65536);
-    /* programs need less: two thirds as many bytes of links as of code, a quarter of blocks, and nearly half of packed */
-    uint64_t links = ALIGN_UP(e->code_cap / 4 * 3, (uint64_t)65536), blocks = ALIGN_UP(e->code_cap / 2, (uint64_t)65536);
-    uint64_t refs = ALIGN_UP(e->code_cap / 8, (uint64_t)65536);
-    if (e->code_cap + links > LINK_CODE_REACH)
-        links = LINK_CODE_REACH - e->code_cap;
+    if (e->code_cap > CODE_REACH)
+        e->code_cap = CODE_REACH;
+    /* programs need less: a third as many bytes of blocks and of packed as of code */
+    uint64_t blocks = ALIGN_UP(e->code_cap / 2, (uint64_t)65536), refs = ALIGN_UP(e->code_cap / 8, (uint64_t)65536);
     e->packed_cap = (uint32_t)blocks;
-    e->records_cap = links + blocks + e->packed_cap + refs;
+    e->records_cap = blocks + e->packed_cap + refs;
     uint64_t len = 2 * e->code_cap + e->records_cap;
+    e->piece = chaos_alloc_fails(CHAOS_NEEDED) ? NULL : heap_zeroed(1, (size_t)(e->code_cap / CODE_PIECE_BYTES));
+    if (!e->piece)
+        return BTV_NOMEM;
     uint8_t *p = chaos_alloc_fails(CHAOS_NEEDED) ? MAP_FAILED : mmap(NULL, len, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (p == MAP_FAILED)
         return err_host(err, errno, "code cache: cannot reserve %llu bytes; use a smaller --code-cache-mib", (unsigned long long)len);
     e->code = p;
     uint8_t *records = p + e->code_cap;
-    e->links = (struct host_link *)(void *)records;
-    e->max_links = (uint32_t)(links / sizeof *e->links);
-    e->block = (struct block *)(void *)(records + links);
+    e->block = (struct block *)(void *)records;
     e->max_blocks = (uint32_t)(blocks / sizeof *e->block);
-    e->packed = records + links + blocks;
+    e->packed = records + blocks;
     e->ref = (struct page_ref *)(void *)(e->packed + e->packed_cap);
     e->max_refs = (uint32_t)(refs / sizeof *e->ref);
     e->write = records + e->records_cap;
     if (mprotect(records, e->records_cap, PROT_READ | PROT_WRITE))
         return err_host(err, errno, "code cache: records");
-    madvise(records, e->records_cap, MADV_NOHUGEPAGE); /* four areas that are mostly empty */
+    madvise(records, e->records_cap, MADV_NOHUGEPAGE); /* three areas that are mostly empty */
     e->nrefs = 1;
     e->table = new_table(UINT64_C(1) << e->tune.table_bits);
     if (!e->table)
         return BTV_NOMEM;
-    enum btv_status st = new_memory(e, 0, err);
+    enum btv_status st = code_new(e, 0, err);
     if (st == BTV_OK)
         put_stubs(e);
     return st;
@@ -150,6 +100,7 @@ void cache_free(struct engine *e)
     if (e->table)
         free_older(e->table);
     heap_free(e->table);
+    heap_free(e->piece);
 }
 
 /* -- look-up ---------------------------------------------------------------------------------------------------- */
@@ -166,7 +117,8 @@ static struct hash hash_pc(uint64_t pc)
     return (struct hash){.start = h >> 40, .tag = (uint32_t)(h >> 8)};
 }
 
-struct block *cache_find(struct engine *e, uint64_t pc)
+/* The newest block for pc, perhaps dead. */
+static struct block *newest(struct engine *e, uint64_t pc)
 {
     struct table *t = atomic_load(&e->table);
     struct hash h = hash_pc(pc);
@@ -177,9 +129,15 @@ struct block *cache_find(struct engine *e, uint64_t pc)
         if (v >> 32 != h.tag)
             continue;
         struct block *b = &e->block[(uint32_t)v - 1];
-        if (b->pc == pc && !b->dead)
+        if (b->pc == pc)
             return b;
     }
+}
+
+struct block *cache_find(struct engine *e, uint64_t pc)
+{
+    struct block *b = newest(e, pc);
+    return b && !b->dead ? b : NULL;
 }
 
 /* In the place of the dead block for the same pc, if there was one. */
@@ -235,7 +193,7 @@ struct block *cache_block_of(struct engine *e, uint64_t host_pc)
     while (lo < hi) {
         uint32_t mid = lo + (hi - lo) / 2;
         struct block *b = &e->block[mid];
-        if (at < b->code)
+        if (at < b->code - HOST_FRONT_BYTES)
             hi = mid;
         else if (at >= (uint64_t)b->code + b->code_len)
             lo = mid + 1;
@@ -273,54 +231,62 @@ static uint32_t number_of(const struct engine *e, const struct block *b)
     return (uint32_t)(b - e->block);
 }
 
-static uint8_t *link_exit(const struct engine *e, const struct host_link *l)
+static uint32_t offset_of(const struct engine *e, uint64_t host_pc)
 {
-    const struct block *b = &e->block[l->from];
-    return block_code(e, b) + b->code_len - (b->link + b->nlinks - (uint32_t)(l - e->links)) * HOST_LINK_EXIT_BYTES;
+    return (uint32_t)(host_pc - (uint64_t)(uintptr_t)e->code);
 }
 
-struct host_link *cache_link_left(struct engine *e, uint64_t host_pc)
+uint64_t cache_link_pc(struct engine *e, uint64_t name)
 {
-    const struct block *b = cache_block_of(e, host_pc - 1);
-    uint64_t left = (uint64_t)(uintptr_t)block_code(e, b) + b->code_len - host_pc;
-    return &e->links[b->link + b->nlinks - 1 - left / HOST_LINK_EXIT_BYTES];
+    const struct block *b = cache_block_of(e, name - 1);
+    uint64_t pc = b->pc;
+    if (offset_of(e, name) != b->code)
+        block_link(e, b, offset_of(e, name) - b->code, &pc);
+    return pc;
 }
 
-/* False: it leads elsewhere already, or one of the two blocks is dead. */
-static bool join(struct engine *e, struct host_link *l, struct block *to)
+void cache_link(struct engine *e, uint64_t name, struct block *to)
 {
-    const struct block *from = &e->block[l->from];
-    if (l->next != LINK_OUT || to->dead || to->unsure || from->dead)
-        return false;
-    l->next = to->incoming;
-    to->incoming = (uint32_t)(l - e->links);
-    atomic_store_explicit(&l->target, block_code(e, to), memory_order_release);
+    uint32_t link = offset_of(e, name);
+    const struct block *from = cache_block_of(e, name - 1);
+    uint64_t pc;
+    if (to->dead || to->unsure || e->host->link_made(&e->stubs, e->code, link))
+        return;
+    /* a closed block may begin with a link, or its poll */
+    bool own = link == from->code ? from->dead : !from->dead && block_link(e, from, link - from->code, &pc);
+    if (!own || !code_wish(e, link - 1))
+        return;
+    e->host->link_make(&e->stubs, e->write, link, to->code);
     e->stats.links_made++;
     TRACE_AT(block, from->pc, "0x%llx linked to 0x%llx", (unsigned long long)from->pc, (unsigned long long)to->pc);
+}
+
+void cache_fill(struct engine *e, uint64_t name, struct block *to)
+{
+    uint32_t cache = offset_of(e, name);
+    const struct block *from = cache_block_of(e, name - 1);
+    if (to->dead || to->unsure || from->dead || e->host->cache_filled(e->code, cache) || !code_wish(e, from->code) || !code_wish(e, cache - 1))
+        return;
+    e->host->link_make(&e->stubs, e->write, cache, to->code);
+    e->host->cache_fill(e->write, cache, to->pc);
+    e->stats.links_made++;
+    TRACE_AT(block, from->pc, "0x%llx linked to 0x%llx", (unsigned long long)from->pc, (unsigned long long)to->pc);
+}
+
+/*
+ * Who jumps to the block leaves from now on, by the link in front of it; or by that of the first block for its pc, which leads here so far.
+ * False: there is no memory to change that in.
+ */
+static bool close_block(struct engine *e, const struct block *b)
+{
+    uint32_t first;
+    bool again = block_first(e, b, &first);
+    if (!code_take(e, b->code) || (again && !code_take(e, e->block[first].code - HOST_FRONT_BYTES)))
+        return false;
+    if (again)
+        e->host->link_unmake(&e->stubs, e->write, e->block[first].code);
+    e->host->close(e->write, b->code);
     return true;
-}
-
-void cache_link(struct engine *e, struct host_link *l, struct block *to)
-{
-    join(e, l, to);
-}
-
-void cache_fill(struct engine *e, struct host_link *l, struct block *to)
-{
-    if (l->pc == CPU_NO_PC && join(e, l, to))
-        atomic_store_explicit(&l->pc, to->pc, memory_order_release);
-}
-
-/* All jumps to the block lead to their exits again. */
-static void unlink_all(struct engine *e, struct block *b)
-{
-    for (uint32_t n = b->incoming, next; n != LINK_NONE; n = next) {
-        struct host_link *l = &e->links[n];
-        next = l->next;
-        l->next = LINK_OUT;
-        atomic_store_explicit(&l->target, link_exit(e, l), memory_order_release);
-    }
-    b->incoming = LINK_NONE;
 }
 
 /* Is all of this code in pages that nobody can write to through any mapping of this process, and that have the flag? */
@@ -347,22 +313,20 @@ static bool fixed(const struct engine *e, const struct block *b)
  * seen by engine_invalidate, which then drops the block.  Programs that write code change the protection of the pages around it, too, and
  * should not lose all of it.
  */
-static enum record_bytes what_to_keep(const struct engine *e, const struct source *g)
+static bool keeps_bytes(const struct engine *e, const struct source *g)
 {
-    return !e->cfg.check_exec && unwritable(e, g->range, g->nranges, MEM_FILE) ? RECORD_NO_BYTES : RECORD_BYTES;
+    return e->cfg.check_exec || !unwritable(e, g->range, g->nranges, MEM_FILE);
 }
 
 /* -- publishing ----------------------------------------------------------------------------------------------------- */
 
-static void relocate(const struct engine *e, const struct host_code *c, uint8_t *bytes, const uint8_t *at, const struct host_link *links)
+/* To lie at that offset of code memory. */
+static void relocate(const struct engine *e, const struct host_code *c, uint32_t at)
 {
     for (unsigned i = 0; i < c->nreloc; i++) {
         const struct host_reloc *r = &c->reloc[i];
-        const void *target = r->kind == HOST_RELOC_LINK    ? (const void *)&links[r->index].target
-                             : r->kind == HOST_RELOC_CACHE ? (const void *)&links[r->index].pc
-                                                           : e->code + e->stubs.offset[r->index];
-        int32_t disp = (int32_t)((intptr_t)target - (intptr_t)(at + r->offset + 4));
-        memcpy(bytes + r->offset, &disp, 4);
+        uint32_t distance = e->stubs.offset[r->stub] - (at + r->offset + 4);
+        memcpy(c->bytes + r->offset, &distance, 4);
     }
 }
 
@@ -383,23 +347,22 @@ static unsigned add_page_refs(struct engine *e, const struct source *g, const st
     return e->nrefs - first;
 }
 
-static void note_published(struct engine *e, const struct block *b, const struct source *g, const struct host_code *c, uint32_t packed, unsigned refs)
+static void note_published(struct engine *e, const struct block *b, const struct source *g, const struct host_code *c, const struct record_sizes *packed,
+                           unsigned refs)
 {
     struct emitted *s = &e->stats.tier[b->region ? TIER_REGION : TIER_BASELINE];
-    uint64_t copy = 0, links = b->nlinks * sizeof *e->links, pages = refs * sizeof *e->ref;
-    for (unsigned i = 0; i < g->nranges; i++)
-        copy += g->range[i].end - g->range[i].start;
+    uint64_t pages = refs * sizeof *e->ref;
     s->blocks++;
     s->insns += g->insns;
-    s->guest_bytes += copy;
-    s->host_bytes += c->len;
+    for (unsigned i = 0; i < g->nranges; i++)
+        s->guest_bytes += g->range[i].end - g->range[i].start;
+    s->host_bytes += c->len + HOST_FRONT_BYTES;
     s->hot_bytes += c->hot_len;
-    s->side_bytes += sizeof *b + links + packed + pages;
+    s->side_bytes += sizeof *b + packed->all + pages;
     s->side_block += sizeof *b;
-    s->side_links += links;
-    uint64_t kept = b->copied ? copy : 0;
-    s->side_copy += kept;
-    s->side_marks += packed - kept;
+    s->side_links += packed->links;
+    s->side_copy += packed->copy;
+    s->side_marks += packed->all - packed->links - packed->copy;
     s->side_pages += pages;
     TRACE_AT(block, b->pc, "0x%llx translated: %u instructions, %u bytes at %p", (unsigned long long)b->pc, g->insns, b->code_len, (void *)block_code(e, b));
     if (e->perf_map) {
@@ -415,41 +378,41 @@ enum btv_status cache_publish(struct engine *e, const struct source *g, const st
         *out = old;
         return BTV_OK;
     }
-    if (c->nlinks > e->max_links - e->nlinks || e->nblocks == e->max_blocks || e->packed_cap - e->packed_used < record_bound(g, c) ||
-        e->max_refs - e->nrefs < BLOCK_MAX_PAGES)
+    if (e->nblocks == e->max_blocks || e->packed_cap - e->packed_used < record_bound(g, c) || e->max_refs - e->nrefs < BLOCK_MAX_PAGES)
         return BTV_LIMIT;
-    enum btv_status st = own_memory(e, err);
+    enum btv_status st = code_own(e, err);
     if (st == BTV_OK)
         st = table_reserve(e);
     if (st != BTV_OK)
         return st;
-    if (!fits(e, c->len))
+    uint64_t at = code_next(e);
+    if (at + c->len > e->code_cap)
         return BTV_LIMIT;
-    enum record_bytes keep = what_to_keep(e, g);
-    if (keep == RECORD_BYTES)
+    struct record_how how = {.keep_bytes = keeps_bytes(e, g)};
+    if (how.keep_bytes)
         st = written_note(e, g);
     if (st != BTV_OK)
         return st;
-    struct host_link *links = e->links + e->nlinks;
-    uint8_t *at = e->code + ALIGN_UP(e->code_used, (uint64_t)16);
     struct block *b = &e->block[e->nblocks];
-    assert(g->nranges <= BLOCK_MAX_RANGES && c->nlinks <= HOST_MAX_REGION_LINKS);
-    relocate(e, c, c->bytes, at, links);
-    append(e, c->bytes, c->len);
-    uint32_t packed = record_pack(e->packed + e->packed_used, g, c, keep);
-    *b = (struct block){.pc = g->pc, .code = (uint32_t)(at - e->code), .packed = e->packed_used, .link = e->nlinks, .incoming = LINK_NONE,
-                        .code_len = c->len, .nlinks = (uint8_t)c->nlinks, .alone = c->alone, .copied = keep == RECORD_BYTES, .region = c->pins != NULL,
-                        .unsure = cache_may_change(e, g->range, g->nranges)};
-    for (unsigned i = 0; i < c->nlinks; i++) {
-        links[i] = (struct host_link){.pc = c->link_pc[i], .from = e->nblocks, .next = LINK_OUT};
-        links[i].target = link_exit(e, &links[i]);
-    }
-    e->packed_used += packed;
+    const struct block *before = newest(e, g->pc);
+    uint32_t first = 0;
+    assert(g->nranges <= BLOCK_MAX_RANGES);
+    if (before && !block_first(e, before, &first))
+        first = number_of(e, before);
+    relocate(e, c, (uint32_t)at);
+    code_append(e, at, c->bytes, c->len);
+    e->host->link_unmake(&e->stubs, e->write, (uint32_t)at);
+    if (before)
+        e->host->link_make(&e->stubs, e->write, (uint32_t)at, e->block[first].code - HOST_FRONT_BYTES);
+    how.first = before ? &first : NULL;
+    struct record_sizes packed = record_pack(e->packed + e->packed_used, g, c, &how);
+    *b = (struct block){.pc = g->pc, .code = (uint32_t)at, .packed = e->packed_used, .code_len = c->len, .again = before != NULL, .alone = c->alone,
+                        .copied = how.keep_bytes, .region = c->pins != NULL, .unsure = cache_may_change(e, g->range, g->nranges)};
+    e->packed_used += packed.all;
     unsigned refs = add_page_refs(e, g, b);
-    e->nlinks += c->nlinks;
     atomic_store_explicit(&e->nblocks, e->nblocks + 1, memory_order_release); /* first: who finds the block may fault in it */
     table_put(e, e->table, number_of(e, b));
-    note_published(e, b, g, c, packed, refs);
+    note_published(e, b, g, c, &packed, refs);
     *out = b;
     return BTV_OK;
 }
@@ -461,7 +424,9 @@ void cache_kill(struct engine *e, struct block *b)
     if (b->dead)
         return;
     b->dead = true;
-    unlink_all(e, b);
+    if (!close_block(e, b))
+        e->unkillable = true;
+    e->killed = true;
     for (struct engine_thread *t = e->threads; t; t = t->next) {
         struct jump_entry *j = &t->jumps[b->pc >> 1 & (CPU_JUMP_ENTRIES - 1)];
         if (j->pc == b->pc)
@@ -469,6 +434,15 @@ void cache_kill(struct engine *e, struct block *b)
     }
     e->stats.blocks_invalidated++;
     TRACE_AT(block, b->pc, "0x%llx killed: its code changed", (unsigned long long)b->pc);
+}
+
+void cache_settle(struct engine *e)
+{
+    while (e->unkillable) /* no memory, and the dead is still jumped to: no way but to lose all, as soon as nobody is in code */
+        cache_flush(e, NULL);
+    if (e->killed && !e->hcfg.alone)
+        code_sync();
+    e->killed = false;
 }
 
 void engine_share(struct engine *e)
@@ -483,6 +457,7 @@ void engine_share(struct engine *e)
         if (b->alone)
             cache_kill(e, b);
     }
+    cache_settle(e);
     pthread_mutex_unlock(&e->lock);
 }
 
@@ -617,6 +592,7 @@ static void drop_range(struct engine *e, uint64_t start, uint64_t end, enum drop
     else
         for (uint64_t p = first; p <= last; p++)
             drop_bucket(e, p % PAGE_BUCKETS, start, end, which);
+    cache_settle(e);
     pthread_mutex_unlock(&e->lock);
 }
 
@@ -654,6 +630,7 @@ void engine_isync(struct engine *e)
     bool first = e->nannounced <= MAX_ANNOUNCED;
     e->nannounced = MAX_ANNOUNCED + 1;
     written_sync(e);
+    cache_settle(e);
     if (first)
         make_sure(e);
     pthread_mutex_unlock(&e->lock);
@@ -670,10 +647,11 @@ bool cache_flush(struct engine *e, struct engine_thread *self)
     written_forget(e);
     e->nblocks = 0;
     empty_table(e);
-    e->nlinks = e->packed_used = 0;
+    e->packed_used = 0;
+    e->killed = e->unkillable = false;
     e->nrefs = 1;
     struct btv_error err = {0};
-    if (new_memory(e, 0, &err) == BTV_OK) {
+    if (code_new(e, 0, &err) == BTV_OK) {
         put_stubs(e);
     } else { /* full: the next translation that is tried comes back here */
         e->own = false;

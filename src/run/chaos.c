@@ -102,6 +102,7 @@ static void drop_some(struct engine_thread *t)
         return;
     for (uint64_t n = 1 + chaos_random(&t->random) % MAX_DROPPED; n && e->nblocks; n--)
         cache_drop_near(e, (uint32_t)(chaos_random(&t->random) % e->nblocks));
+    cache_settle(e);
     pthread_mutex_unlock(&e->lock);
 }
 

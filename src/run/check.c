@@ -241,7 +241,7 @@ static bool compare(struct engine_thread *t, const struct block *b, const struct
 /* Compares the real state with the snapshot of the place where the emitted code left. */
 static bool judge(struct engine_thread *t, const struct block *b, const struct shadow *s, unsigned nsnaps, const struct ir_exit *last, enum host_exit kind)
 {
-    uint64_t pc = kind == HOST_EXIT_LINK ? ((struct host_link *)t->cpu.exit_link)->pc : t->cpu.exit_value;
+    uint64_t pc = t->cpu.exit_value;
     unsigned k = nsnaps;
     while (k > 0 && s->snap[k - 1].pc != pc)
         k--;

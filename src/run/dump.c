@@ -39,13 +39,11 @@ static void relocations(struct str *s, const struct host_isa *host, const struct
         const struct host_reloc *r = &c->reloc[k];
         if (r->offset < from || r->offset >= to)
             continue;
-        if (r->kind == HOST_RELOC_STUB)
-            str_add(s, "  ; stub %s", host->stub_name(r->index));
-        else if (c->link_pc[r->index] == CPU_NO_PC)
-            str_add(s, "  ; inline cache %u", r->index);
-        else
-            str_add(s, "  ; link %u -> 0x%llx", r->index, (unsigned long long)c->link_pc[r->index]);
+        str_add(s, "  ; stub %s", host->stub_name(r->stub));
     }
+    for (unsigned k = 0; k < c->nlinks; k++)
+        if (c->link[k].at > from && c->link[k].at <= to)
+            str_add(s, "  ; link %u -> 0x%llx", k, (unsigned long long)c->link[k].pc);
 }
 
 static void host_line(struct str *s, const struct host_isa *host, const struct host_code *c, uint32_t at, unsigned *len)
@@ -76,11 +74,6 @@ void dump_code(struct str *s, const struct host_isa *host, const struct guest_is
         }
         if (at == c->hot_len)
             str_adds(s, "  ; -- cold --\n");
-        for (unsigned k = 0; k < c->nlinks; k++)
-            if (host_link_exit(c, k) == at && c->link_pc[k] != CPU_NO_PC)
-                str_add(s, "  ; link %u, not linked yet: 0x%llx\n", k, (unsigned long long)c->link_pc[k]);
-            else if (host_link_exit(c, k) == at)
-                str_add(s, "  ; link %u, an inline cache\n", k);
         host_line(s, host, c, at, &len);
     }
 }
@@ -125,7 +118,7 @@ void trace_left(struct engine_thread *t, uint64_t entered, enum host_exit k)
         [HOST_EXIT_ISYNC] = "a fetch barrier",    [HOST_EXIT_BAIL] = "an instruction to interpret", [HOST_EXIT_INTERRUPT] = "a request",
         [HOST_EXIT_TRAP] = "an exception",
     };
-    uint64_t to = k == HOST_EXIT_LINK ? ((struct host_link *)t->cpu.exit_link)->pc : t->cpu.exit_value;
+    uint64_t to = t->cpu.exit_value;
     if (trace_at(TRACE_exit, entered) || trace_at(TRACE_exit, to))
         trace_line(TRACE_exit, "entered at 0x%llx, left at 0x%llx for %s", (unsigned long long)entered, (unsigned long long)to, why[k]);
 }

@@ -286,6 +286,7 @@ void engine_fork_prepare(struct engine *e)
 
 void engine_fork_parent(struct engine *e)
 {
+    code_share(e);
     pthread_mutex_unlock(&e->lock);
 }
 
@@ -303,7 +304,8 @@ void engine_fork_child(struct engine *e, struct engine_thread *t)
     }
     e->threads = t;
     t->next = NULL;
-    cache_disown(e); /* the parent goes on appending to its memory */
+    code_share(e);
+    code_disown(e); /* the parent goes on appending to its memory */
     memset(&e->stats, 0, sizeof e->stats);
     memset(&t->stats, 0, sizeof t->stats);
     chaos_forked(t);

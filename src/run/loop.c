@@ -97,8 +97,10 @@ enum host_exit run_enter(struct engine_thread *t, struct block *b)
     t->stats.entries++;
     enum host_exit k = t->engine->enter(&t->cpu, block_code(t->engine, b));
     t->engine->host->fp_leave(&t->cpu);
-    if (k == HOST_EXIT_LINK)
-        t->cpu.exit_link = cache_link_left(t->engine, t->cpu.exit_value);
+    if (k == HOST_EXIT_LINK) {
+        t->cpu.exit_link = t->cpu.exit_value;
+        t->cpu.exit_value = cache_link_pc(t->engine, t->cpu.exit_link);
+    }
     return k;
 }
 
@@ -127,27 +129,26 @@ static bool handle_pending(struct engine_thread *t)
 static void follow_link(struct engine_thread *t)
 {
     struct engine *e = t->engine;
-    struct host_link *l = t->cpu.exit_link;
     t->stats.exit_link++;
-    *pc_slot(t) = l->pc;
+    *pc_slot(t) = t->cpu.exit_value;
     if (e->cfg.no_chain)
         return;
-    struct block *to = cache_find(e, l->pc);
+    struct block *to = cache_find(e, t->cpu.exit_value);
     if (!to)
         return;
     /* A flusher holds the lock while it waits for this thread to leave code: never wait for it here. */
     if (pthread_mutex_trylock(&e->lock) == 0) {
-        cache_link(e, l, to);
+        cache_link(e, t->cpu.exit_link, to);
         pthread_mutex_unlock(&e->lock);
     }
 }
 
-static void remember_jump(struct engine_thread *t, uint64_t pc, struct block *b, struct host_link *cache)
+static void remember_jump(struct engine_thread *t, uint64_t pc, struct block *b, uint64_t cache)
 {
     struct jump_entry *j = &t->jumps[pc >> 1 & (CPU_JUMP_ENTRIES - 1)];
     if (t->engine->cfg.no_chain || b->unsure)
         return;
-    if (cache && cache->pc == CPU_NO_PC && pthread_mutex_trylock(&t->engine->lock) == 0) {
+    if (cache && pthread_mutex_trylock(&t->engine->lock) == 0) {
         cache_fill(t->engine, cache, b);
         pthread_mutex_unlock(&t->engine->lock);
     }

@@ -3,6 +3,9 @@
  *
  *   guest instructions, ranges
  *   for each range   start - end of the one before (of the first: - pc of the block), signed; length
+ *   of a block that took the place of another: the number of the first for its pc
+ *   links
+ *   for each link    name - that of the one before; pc - that of the one before (of the first: - pc of the block), signed
  *   the guest bytes  range after range, unless they are not kept
  *   of a region      pins that hold integers, that hold floats; the slot of each, one byte
  *   of a region      recoveries; for each the host offset - that of the one before, places; for each of these slot, where,
@@ -65,7 +68,7 @@ static uint8_t *put_mark(uint8_t *p, uint32_t offset, uint64_t pc)
 
 uint32_t record_bound(const struct source *g, const struct host_code *c)
 {
-    uint32_t n = 64 + 20 * (g->nranges + c->nmarks + c->nrecovery);
+    uint32_t n = 64 + 20 * (g->nranges + c->nmarks + c->nrecovery + c->nlinks);
     for (unsigned i = 0; i < c->nrecovery; i++)
         n += c->recovery[i].n * 12;
     for (unsigned i = 0; i < g->nranges; i++)
@@ -103,11 +106,25 @@ static const uint8_t *skip_recoveries(const uint8_t *p)
     return p;
 }
 
-uint32_t record_pack(uint8_t *out, const struct source *g, const struct host_code *c, enum record_bytes keep)
+static uint8_t *put_links(uint8_t *p, uint64_t pc, const struct host_code *c)
+{
+    uint32_t at = 0;
+    p = put(p, c->nlinks);
+    for (const struct host_link *l = c->link; l < c->link + c->nlinks; l++) {
+        p = put(p, l->at - at);
+        p = put_signed(p, l->pc - pc);
+        at = l->at;
+        pc = l->pc;
+    }
+    return p;
+}
+
+struct record_sizes record_pack(uint8_t *out, const struct source *g, const struct host_code *c, const struct record_how *how)
 {
     uint8_t *p = out;
     uint64_t pc = g->pc;
     uint32_t copied = 0, offset = 0;
+    struct record_sizes sizes = {0};
     p = put(p, g->insns);
     p = put(p, g->nranges);
     for (unsigned i = 0; i < g->nranges; i++) {
@@ -116,9 +133,15 @@ uint32_t record_pack(uint8_t *out, const struct source *g, const struct host_cod
         copied += (uint32_t)(g->range[i].end - g->range[i].start);
         pc = g->range[i].end;
     }
-    if (keep == RECORD_BYTES) {
+    uint8_t *links = p;
+    if (how->first)
+        p = put(p, *how->first);
+    p = put_links(p, g->pc, c);
+    sizes.links = (uint32_t)(p - links);
+    if (how->keep_bytes) {
         memcpy(p, g->bytes, copied);
         p += copied;
+        sizes.copy = copied;
     }
     if (c->pins) {
         *p++ = c->pins->npin_int;
@@ -137,7 +160,15 @@ uint32_t record_pack(uint8_t *out, const struct source *g, const struct host_cod
         offset = c->mark[i].offset;
         pc = at;
     }
-    return (uint32_t)(p - out);
+    sizes.all = (uint32_t)(p - out);
+    return sizes;
+}
+
+static const uint8_t *skip_links(const uint8_t *p)
+{
+    for (uint64_t n = 2 * get(&p); n; n--)
+        get(&p);
+    return p;
 }
 
 void block_ranges(const struct engine *e, const struct block *b, struct block_ranges *out)
@@ -153,6 +184,10 @@ void block_ranges(const struct engine *e, const struct block *b, struct block_ra
         pc = r->end = r->start + get(&p);
         out->bytes += (uint32_t)(r->end - r->start);
     }
+    out->links = p;
+    if (b->again)
+        get(&p);
+    p = skip_links(p);
     out->copy = b->copied ? p : NULL;
     out->rest = p + (b->copied ? out->bytes : 0);
 }
@@ -161,6 +196,38 @@ unsigned block_insns(const struct engine *e, const struct block *b)
 {
     const uint8_t *p = e->packed + b->packed;
     return (unsigned)get(&p);
+}
+
+bool block_first(const struct engine *e, const struct block *b, uint32_t *number)
+{
+    struct block_ranges r;
+    if (!b->again)
+        return false;
+    block_ranges(e, b, &r);
+    *number = (uint32_t)get(&r.links);
+    return true;
+}
+
+bool block_link(const struct engine *e, const struct block *b, uint32_t name, uint64_t *pc)
+{
+    struct block_ranges r;
+    block_ranges(e, b, &r);
+    const uint8_t *p = r.links;
+    uint64_t at = 0, to = b->pc, polled = CPU_NO_PC;
+    if (b->again)
+        get(&p);
+    for (uint64_t n = get(&p); n; n--) {
+        at += get(&p);
+        to += get_signed(&p);
+        if (at == name) {
+            *pc = to;
+            return true;
+        }
+        if (at + HOST_POLL_BYTES == name)
+            polled = to;
+    }
+    *pc = polled;
+    return false;
 }
 
 void block_pins(const struct engine *e, const struct block *b, struct host_config *cfg)

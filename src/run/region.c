@@ -398,6 +398,7 @@ static enum btv_status publish(struct engine *e, const struct source *src, const
     enum btv_status st = cache_publish(e, src, code, &old, err);
     for (struct engine_thread *t = e->threads; t; t = t->next)
         engine_leave(t); /* it may be in a loop of the old code */
+    cache_settle(e);
     return st;
 }
 

@@ -4,7 +4,8 @@
  *   engine.c     life of engines and threads, fork, interrupts, statistics
  *   loop.c       the dispatcher: interpret, translate, enter, react to exits
  *   translate.c  guest code -> IR -> host code -> published block
- *   cache.c      code memory, blocks, look-up, links, invalidation, flushing
+ *   code.c       code memory
+ *   cache.c      blocks, look-up, links, invalidation, flushing
  *   written.c    code in memory that the guest can write: fence.i
  *   record.c     the packed part of blocks
  *   fault.c      host faults -> guest exceptions
@@ -14,9 +15,10 @@
  *   chaos.c      --chaos
  *   recording.c  --record-translations, --replay-translations; replay.c is the format
  *
- * Code memory is shared memory mapped readable and executable, never writable; code is only ever appended, through a second view
- * of it elsewhere in the address space, readable and writable, never executable.  A child of fork appends to memory of its own from
- * the next page on, so parent and child share what they had and never disturb each other.  Links are data (host_link), private to each process.
+ * Code memory is shared memory mapped readable and executable, never writable.  Code is appended, and its links changed, through a second
+ * view of it elsewhere in the address space, readable and writable, never executable.  After fork, parent and child share what they had
+ * and neither changes it: the child appends to memory of its own from the next page on, and who wants to change a link, or must, first takes a
+ * copy of the piece of memory it lies in (code.c).
  *
  * Locks: engine.lock guards publishing, links, invalidation and the thread list.  Look-ups take no lock, but happen only while
  * in_code is set (or with the lock): an entry of `table` is one word, filled after the block it names, and replaced only when that
@@ -39,17 +41,15 @@ struct block {
     uint64_t pc;
     uint32_t code;     /* offset in code memory */
     uint32_t packed;   /* offset in engine.packed: ranges, copy, marks; see record.c */
-    uint32_t link;     /* number of the first of its nlinks */
-    uint32_t incoming; /* the first link of other blocks that jumps here, or LINK_NONE */
     uint32_t code_len;
-    uint8_t nlinks;
     _Atomic bool dead;
+    bool again : 1;  /* it took the place of another for the same pc: block_first */
     bool alone : 1;  /* its code counts on host_config.alone */
     bool unsure : 1; /* cache_may_change: compared with memory before each run, never linked to; changed under the lock */
     bool copied : 1; /* its guest bytes are kept; if not, whatever happens to its memory drops it */
     bool region : 1; /* made of several blocks, with pins of its own: block_pins */
 };
-_Static_assert(sizeof(struct block) == 32 && HOST_MAX_REGION_LINKS <= UINT8_MAX, "numbers of a block");
+_Static_assert(sizeof(struct block) == 24, "size of a block");
 
 /* What a translation was made from. */
 struct source {
@@ -60,13 +60,11 @@ struct source {
 };
 
 /*
- * Links are named by their numbers.  The links into one block form a list: `next` is the next one, LINK_NONE at the end, and LINK_OUT
- * while the link leads to its exit.  A link stays in the list of its target when its own block dies, which does no harm.
+ * Links lie in the code (host_link).  Nothing knows which links lead to a block: when it dies it is closed, so that who jumps to it comes to the
+ * link in front of it (HOST_FRONT_BYTES), and from there out of the code, or to whatever block is for its pc by now.  Of several for one pc
+ * only the first has that: the links in front of the others lead to its, so that two jumps are the longest way.
  */
-#define LINK_NONE UINT32_MAX
-#define LINK_OUT (UINT32_MAX - 1)
-#define LINK_CODE_REACH ((UINT64_C(1) << 31) - 65536) /* from any code to any link */
-_Static_assert(sizeof(struct host_link) == 24 && LINK_CODE_REACH / sizeof(struct host_link) < LINK_OUT, "numbers of links");
+#define CODE_REACH (UINT64_C(1) << 31) /* from any code to any other */
 
 /* One page of one block: the page index has a list of these for each bucket of pages. */
 struct page_ref {
@@ -148,14 +146,14 @@ struct engine {
     uint64_t code_cap, code_used;
     uint8_t *write;           /* the same memory, writable */
     bool own;                 /* the memory is this process's to append to; not so in a new child of fork (cache_disown) */
-    uint64_t written_from;    /* offset from which the writable view may be resident */
-    struct host_link *links;  /* near the code */
-    uint32_t max_links, nlinks;
+    uint64_t written_from;    /* since it was here that code was appended, the writable view has become resident */
+    uint8_t *piece;           /* one for each CODE_PIECE_BYTES: this process's own, or how often it wished to change it */
+    bool killed, unkillable;  /* blocks died; some of them could not be closed: cache_settle */
     uint8_t *packed;          /* of all blocks, one after the other */
     uint32_t packed_cap, packed_used;
     struct page_ref *ref;     /* number 0 is not used */
     uint32_t max_refs, nrefs;
-    uint64_t records_cap;     /* bytes reserved for links, blocks, packed and ref */
+    uint64_t records_cap;     /* bytes reserved for blocks, packed and ref */
     struct block *block;      /* all blocks, in order of address */
     uint32_t max_blocks;
     _Atomic uint32_t nblocks;
@@ -207,20 +205,40 @@ struct engine_thread {
     sigjmp_buf landing;
 };
 
+/* -- code.c: all with the lock held, or before there are threads; offsets in code memory are below code_cap -- */
+#define CODE_PIECE_BYTES UINT64_C(65536) /* what is copied at once, to be changed after a fork */
+/* Fresh memory behind [from, code_cap). */
+BTV_NODISCARD enum btv_status code_new(struct engine *e, uint64_t from, struct btv_error *err);
+/* Memory that can be appended to: a child of fork makes its own when it first translates something. */
+BTV_NODISCARD enum btv_status code_own(struct engine *e, struct btv_error *err);
+/* At `start`, behind what there is; must fit. */
+void code_append(struct engine *e, uint64_t start, const void *bytes, uint64_t len);
+/* After fork, in both processes: what there is belongs to both. */
+void code_share(struct engine *e);
+/* In the child, besides: gives up writing to the parent's memory. */
+void code_disown(struct engine *e);
+/* May the eight aligned bytes around this offset be changed?  code_wish: only if that was asked often enough to be worth a copy. */
+bool code_take(struct engine *e, uint32_t offset);
+bool code_wish(struct engine *e, uint32_t offset);
+/* Threads of this process that run code from now on see all changes made so far. */
+void code_sync(void);
+
 /* -- cache.c -- */
 BTV_NODISCARD enum btv_status cache_init(struct engine *e, struct btv_error *err);
 void cache_free(struct engine *e);
-/* In a child of fork: gives up writing to the parent's code memory; the next translation makes new memory. */
-void cache_disown(struct engine *e);
 struct block *cache_find(struct engine *e, uint64_t pc);
 /* Appends code and publishes the block.  *out may be an older block for the same pc.  BTV_LIMIT: no room, flush. Lock held. */
 BTV_NODISCARD enum btv_status cache_publish(struct engine *e, const struct source *g, const struct host_code *c, struct block **out, struct btv_error *err);
-/* The link whose exit ends at host_pc. */
-struct host_link *cache_link_left(struct engine *e, uint64_t host_pc);
-void cache_link(struct engine *e, struct host_link *l, struct block *to); /* lock held */
+/* Where the link of that name leads. */
+uint64_t cache_link_pc(struct engine *e, uint64_t name);
+void cache_link(struct engine *e, uint64_t name, struct block *to);       /* lock held */
 /* The same for the inline cache of an indirect jump, unless it is filled. */
-void cache_fill(struct engine *e, struct host_link *l, struct block *to); /* lock held */
-void cache_kill(struct engine *e, struct block *b);                       /* lock held */
+void cache_fill(struct engine *e, uint64_t name, struct block *to);       /* lock held */
+void cache_kill(struct engine *e, struct block *b);                       /* lock held; then cache_settle */
+/*
+ * Lock held, the caller not in code: once this returns, nobody enters a block that was killed.  Whoever kills calls it before it lets the lock go.
+ */
+void cache_settle(struct engine *e);
 /* Is some of this code in memory that the guest can write and in which it never announced a store?  Lock held. */
 bool cache_may_change(struct engine *e, const struct guest_range *r, unsigned nranges);
 bool cache_stale(struct engine *e, const struct block *b);                /* may its guest code have changed, or lost its permission? */
@@ -235,6 +253,12 @@ uint64_t cache_guest_pc(const struct engine *e, const struct block *b, uint64_t 
 /* Where code that works ahead (host_mark) goes on after a fault at host_pc; 0: the fault is the guest's. */
 uint64_t cache_retry(const struct engine *e, const struct block *b, uint64_t host_pc);
 void cache_clear_jumps(const struct engine *e, struct jump_entry *jumps);
+
+/* Where the next block starts. */
+static inline uint64_t code_next(const struct engine *e)
+{
+    return ALIGN_UP(e->code_used + HOST_FRONT_BYTES, (uint64_t)16);
+}
 
 static inline uint8_t *block_code(const struct engine *e, const struct block *b)
 {
@@ -251,11 +275,20 @@ void written_sync(struct engine *e);
 void written_forget(struct engine *e);
 
 /* -- record.c: all but the first in signal handlers, too -- */
-enum record_bytes { RECORD_BYTES, RECORD_NO_BYTES };
+struct record_how {
+    bool keep_bytes;       /* the guest's, that it was made from */
+    const uint32_t *first; /* if it takes the place of others: number of the first block for its pc */
+};
+struct record_sizes {
+    uint32_t all, links, copy;
+};
 /* At most so many bytes will be written. */
 uint32_t record_bound(const struct source *g, const struct host_code *c);
-/* How many were written. */
-uint32_t record_pack(uint8_t *out, const struct source *g, const struct host_code *c, enum record_bytes keep);
+struct record_sizes record_pack(uint8_t *out, const struct source *g, const struct host_code *c, const struct record_how *how);
+/* The first block for the pc of this one, if that is another. */
+bool block_first(const struct engine *e, const struct block *b, uint32_t *number);
+/* Where its link of that name (an offset in its code) leads; false: it is not a link but the poll behind one. */
+bool block_link(const struct engine *e, const struct block *b, uint32_t name, uint64_t *pc);
 unsigned block_insns(const struct engine *e, const struct block *b);
 /* Of a region: the slots its pins hold.  Nothing else of *cfg is changed. */
 void block_pins(const struct engine *e, const struct block *b, struct host_config *cfg);
@@ -265,6 +298,7 @@ struct block_ranges {
     unsigned n, insns;
     uint32_t bytes; /* in all */
     struct guest_range range[BLOCK_MAX_RANGES];
+    const uint8_t *links;
     const uint8_t *copy; /* the guest bytes the block was made from, range after range; NULL: not kept */
     const uint8_t *rest; /* what follows: of a region its pins, then the marks */
 };

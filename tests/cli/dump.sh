@@ -21,7 +21,7 @@ has '$a0 = 0x5'
 run 0 dump --hex 63045500 --stage emit
 has '; link 0 -> 0x'
 has '; -- cold --'
-has '; link 1, not linked yet: 0x'
+has '; link 1 -> 0x'
 has '; stub link'
 run 0 dump --hex 00000000 --stage lift
 has 'trap illegal'

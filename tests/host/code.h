@@ -37,18 +37,23 @@ static void init_code(unsigned pins, unsigned avoid)
 }
 
 /* Code of a translation at `code`, with its links unmade. */
-static void place_code(uint8_t *code, const struct host_code *c, struct host_link *links)
+static void place_code(uint8_t *code, const struct host_code *c)
 {
     memcpy(code, c->bytes, c->len);
-    for (unsigned i = 0; i < c->nlinks; i++)
-        links[i] = (struct host_link){.target = code + host_link_exit(c, i), .pc = c->link_pc[i]};
     for (unsigned i = 0; i < c->nreloc; i++) {
-        const uint8_t *to = c->reloc[i].kind == HOST_RELOC_LINK    ? (uint8_t *)&links[c->reloc[i].index].target
-                            : c->reloc[i].kind == HOST_RELOC_CACHE ? (uint8_t *)&links[c->reloc[i].index].pc
-                                                                   : code_mem + stubs.offset[c->reloc[i].index];
-        int32_t d = (int32_t)(to - (code + c->reloc[i].offset + 4));
+        int32_t d = (int32_t)(code_mem + stubs.offset[c->reloc[i].stub] - (code + c->reloc[i].offset + 4));
         memcpy(code + c->reloc[i].offset, &d, 4);
     }
+}
+
+/* Where the link leads by which that code was left, or the poll behind it. */
+static uint64_t link_pc(const struct host_code *c, const uint8_t *code, uint64_t name)
+{
+    uint64_t at_name = name - (uint64_t)(uintptr_t)code, pc = 0;
+    for (unsigned i = 0; i < c->nlinks; i++)
+        if (at_name == c->link[i].at || (at_name == c->link[i].at + HOST_POLL_BYTES && !pc))
+            pc = c->link[i].pc;
+    return pc;
 }
 
 #endif

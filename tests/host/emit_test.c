@@ -44,16 +44,16 @@ static uint64_t fvalue(void)
 
 /* -- running emitted code ------------------------------------------------------------------------------------ */
 
-static enum host_exit run(struct cpu *cpu, const struct host_code *c, struct host_link *links)
+static enum host_exit run(struct cpu *cpu, const struct host_code *c)
 {
     uint8_t *code = at + 4096;
-    place_code(code, c, links);
+    place_code(code, c);
     cpu->return_base = cpu->return_sp = &return_stack[960];
     host_x64.fp_enter(cpu);
     enum host_exit k = enter(cpu, code);
     host_x64.fp_leave(cpu);
     if (k == HOST_EXIT_LINK)
-        cpu->exit_link = &links[host_link_left(c, cpu->exit_value - (uint64_t)(uintptr_t)code)];
+        cpu->exit_value = link_pc(c, code, cpu->exit_value);
     return k;
 }
 
@@ -327,7 +327,6 @@ static void trial(unsigned long n)
     struct btv_error err = {0};
     static struct gen g;
     static struct cpu start, ev, em;
-    struct host_link *links = (struct host_link *)(void *)(code_mem + (1 << 19)); /* near the code */
     static unsigned char mem0[MEM_BYTES], mem1[MEM_BYTES];
     struct host_code code;
     unsigned long long seed0 = seed;
@@ -363,8 +362,8 @@ static void trial(unsigned long n)
     }
     CHECK(st == BTV_OK, "emit: %s", btv_status_text(st));
     memcpy(mem, mem0, MEM_BYTES);
-    enum host_exit k = run(&em, &code, links);
-    uint64_t pc = k == HOST_EXIT_LINK ? ((struct host_link *)em.exit_link)->pc : em.exit_value;
+    enum host_exit k = run(&em, &code);
+    uint64_t pc = em.exit_value;
     if (k == HOST_EXIT_BAIL) {
         /* evaluate up to that mark only: cut the function there */
         for (struct ir_ins *i = g.f->first->first; i; i = i->next)

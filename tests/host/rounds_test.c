@@ -60,9 +60,9 @@ static void on_fault(int sig, siginfo_t *info, void *uc)
     (void)sig;
 }
 
-static void load_code(const struct host_code *c, struct host_link *l)
+static void load_code(const struct host_code *c)
 {
-    place_code(at, c, l);
+    place_code(at, c);
     running = c;
 }
 
@@ -500,7 +500,6 @@ static void run_one(const struct gen *g, const struct host_code *code, unsigned 
 {
     static struct cpu start, ev;
     static struct jump_entry jumps[CPU_JUMP_ENTRIES];
-    struct host_link *l = (struct host_link *)(void *)(code_mem + (1 << 19));
     unsigned long long seed0 = seed;
     struct btv_error err = {0};
     struct ir_env env = {.cpu = &ev, .load = load, .store = store};
@@ -516,7 +515,7 @@ static void run_one(const struct gen *g, const struct host_code *code, unsigned 
     for (unsigned k = 0; k < AREAS; k++)
         memcpy(mem + k * AREA, first + k * AREA, 5 * PAGE);
     access_pages(false);
-    load_code(code, l);
+    load_code(code);
     enum btv_status st;
     unsigned long n = 0;
     do
@@ -528,7 +527,7 @@ static void run_one(const struct gen *g, const struct host_code *code, unsigned 
     host_x64.fp_enter(&em);
     enum host_exit k = enter(&em, at);
     host_x64.fp_leave(&em);
-    uint64_t pc = k == HOST_EXIT_LINK ? code->link_pc[host_link_left(code, em.exit_value - (uint64_t)(uintptr_t)at)] : em.exit_value;
+    uint64_t pc = k == HOST_EXIT_LINK ? link_pc(code, at, em.exit_value) : em.exit_value;
     bool trap = out.kind == IR_EXIT_TRAP;
     bool good = st == BTV_OK && pc == out.pc && trap == (k == HOST_EXIT_TRAP) && (!trap || em.trap.value == out.trap.value) &&
                 !memcmp(em.slot, ev.slot, 64 * 8) && same_memory();

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <linux/membarrier.h>
 #include <linux/perf_event.h>
+#include <pthread.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -97,8 +98,40 @@ static void file_pages(void)
     close(fd);
 }
 
+static volatile int finish;
+
+static void *wait_for_finish(void *arg)
+{
+    while (!finish)
+        usleep(1000);
+    return arg;
+}
+
+/* What makes a translator ask for barriers of its own: code that changes while there are threads. */
+static void change_code(void)
+{
+    uint32_t *code = mmap(NULL, PAGE, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    uint32_t (*f)(void) = (uint32_t(*)(void))(uintptr_t)code;
+    pthread_t other;
+    pthread_create(&other, NULL, wait_for_finish, NULL);
+    for (uint32_t n = 0; n < 5; n++) {
+        uint32_t sum = 0;
+        code[0] = n << 20 | 0x513; /* li a0, n; ret */
+        code[1] = 0x8067;
+        __builtin___clear_cache((char *)code, (char *)(code + 2));
+        for (unsigned i = 0; i < 100; i++)
+            sum += f();
+        CHECK(sum == 100 * n, "code %u: %u", n, sum);
+    }
+    finish = 1;
+    pthread_join(other, NULL);
+    munmap(code, PAGE);
+}
+
 static void barriers(void)
 {
+    change_code();
+    CHECK_FAILS(syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE, 0, 0), EPERM);
     long mask = syscall(SYS_membarrier, MEMBARRIER_CMD_QUERY, 0, 0);
     CHECK(mask > 0 && (mask & MEMBARRIER_CMD_PRIVATE_EXPEDITED), "membarrier: 0x%lx", mask);
     CHECK_FAILS(syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0), EPERM);

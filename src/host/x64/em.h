@@ -1,6 +1,6 @@
 /*
  * The x86-64 emitter: shared between emit.c (driver, exits), plan.c (decisions), alloc.c (where values are), lower_int.c, lower_mem.c,
- * lower_fp.c, lower_call.c and lower_vec.c (what ops become).
+ * lower_fp.c, lower_call.c and lower_vec.c (what ops become).  patch.c changes what was emitted.
  *
  * Register convention of emitted code:
  *   rbp                      struct cpu + EM_BIAS, so that `pending` and slots 0..30 have 8-bit displacements
@@ -28,10 +28,11 @@
 
 extern const uint8_t em_pin_int[EM_PINS_INT];
 
-/* Stub and constant numbers: index of HOST_RELOC_STUB. */
+/* Stub and constant numbers: host_reloc.stub. */
 enum em_stub {
-    EM_STUB_LINK,      /* called */
-    EM_STUB_PROBE,     /* rax = guest pc, rcx = link record of the inline cache: the thread's jump table */
+    EM_STUB_LINK,      /* called, the way back forgotten: an unmade jump */
+    EM_STUB_LINK_CALL, /* called, the way back kept: an unmade call */
+    EM_STUB_PROBE,     /* rax = guest pc, rcx = name of the inline cache: the thread's jump table */
     EM_STUB_INDIRECT,  /* rax = guest pc; cpu->exit_link set */
     EM_STUB_UNKNOWN,   /* the same, without an inline cache */
     EM_STUB_RET_MISS,  /* rax = guest pc: look deeper in the return stack, then the jump table */
@@ -89,7 +90,7 @@ struct cold {
     uint32_t field;   /* displacement field to patch to here */
     uint32_t field2;  /* a second way in, or 0 */
     uint32_t back;    /* offset to continue at */
-    uint16_t index;   /* link number */
+    uint16_t index;   /* COLD_LEAVE: stub */
     bool call;        /* COLD_PROBE */
     uint16_t nstate;  /* slots to be put home on this way: em.state[state ...] */
     uint32_t state;
@@ -135,7 +136,6 @@ struct em {
     uint32_t locked_spills;    /* spill cells it reads */
     uint32_t temps;            /* registers that may be allocated */
     unsigned ncold;
-    uint32_t *link_field;      /* for each link a displacement field to patch to its exit, or 0 */
     unsigned cap_reloc, cap_mark, cap_link;
     uint64_t pc;               /* of the current guest instruction */
     uint8_t known_rm;          /* rounding mode that the block has found set, FP_DYN: none yet */
@@ -255,7 +255,6 @@ void em_bail(struct em *e);
 void em_need_rm(struct em *e, uint64_t rm);
 /* row reg, [rip + stub or constant]; no immediate may follow. */
 void em_rip(struct em *e, enum x64_row row, int size, int reg, enum em_stub s);
-unsigned em_new_link(struct em *e, uint64_t pc);
 void em_call_stub(struct em *e, enum em_stub s);
 /* Leaves if that is requested; the guest is about to execute resume_pc. */
 void em_poll(struct em *e, uint64_t resume_pc);

@@ -9,7 +9,7 @@
 #include "host/x64/em.h"
 #include "host/x64/x64_host.h"
 
-static void add_reloc(struct em *e, enum host_reloc_kind kind, size_t offset, unsigned index)
+static void add_reloc(struct em *e, size_t offset, enum em_stub stub)
 {
     if (e->out->nreloc == e->cap_reloc) {
         unsigned cap = e->cap_reloc ? e->cap_reloc * 2 : 64;
@@ -23,7 +23,7 @@ static void add_reloc(struct em *e, enum host_reloc_kind kind, size_t offset, un
         e->out->reloc = r;
         e->cap_reloc = cap;
     }
-    e->out->reloc[e->out->nreloc++] = (struct host_reloc){.offset = (uint32_t)offset, .kind = (uint16_t)kind, .index = (uint16_t)index};
+    e->out->reloc[e->out->nreloc++] = (struct host_reloc){.offset = (uint32_t)offset, .stub = (uint16_t)stub};
 }
 
 static const struct x64_mem rip0 = {.base = X64_RIP, .index = X64_NOREG};
@@ -31,22 +31,22 @@ static const struct x64_mem rip0 = {.base = X64_RIP, .index = X64_NOREG};
 void em_rip(struct em *e, enum x64_row row, int size, int reg, enum em_stub s)
 {
     x64_rm(&e->b, row, size, reg, rip0);
-    add_reloc(e, HOST_RELOC_STUB, e->b.len - 4, s);
+    add_reloc(e, e->b.len - 4, s);
 }
 
 static void jmp_stub(struct em *e, enum em_stub s)
 {
     x64_jmp(&e->b, 0);
-    add_reloc(e, HOST_RELOC_STUB, e->b.len - 4, s);
+    add_reloc(e, e->b.len - 4, s);
 }
 
 void em_call_stub(struct em *e, enum em_stub s)
 {
     x64_call(&e->b, 0);
-    add_reloc(e, HOST_RELOC_STUB, e->b.len - 4, s);
+    add_reloc(e, e->b.len - 4, s);
 }
 
-/* The same from code whose pins may be the region's own.  COLD_LEAVE with EM_STUB_COUNT: through the link in rax. */
+/* The same from code whose pins may be the region's own.  COLD_LEAVE with EM_STUB_COUNT: by the link at rax. */
 static void leave_by(struct em *e, enum em_stub s)
 {
     if (e->moves)
@@ -87,21 +87,29 @@ void em_need_rm(struct em *e, uint64_t rm)
     e->known_rm = (uint8_t)rm;
 }
 
-unsigned em_new_link(struct em *e, uint64_t pc)
+/* Fills up with no-operations until `bytes` from here on lie in eight aligned bytes, which can be changed by one store. */
+static void align_link(struct em *e, unsigned ahead, unsigned bytes)
 {
-    if (e->out->nlinks == e->cap_link) {
-        e->overflow = true;
-        return 0;
-    }
-    e->out->link_pc[e->out->nlinks] = pc;
-    return e->out->nlinks++;
+    unsigned at = (unsigned)(e->b.len + ahead) % 8;
+    if (at + bytes > 8)
+        x64_nop(&e->b, 8 - at);
 }
 
-/* jmp or call [link.target] */
-static void through_link(struct em *e, enum x64_row row, unsigned link)
+/* A jump (EM_STUB_LINK) or call (EM_STUB_LINK_CALL) to wherever link_make says. */
+static void put_link(struct em *e, enum em_stub s)
 {
-    x64_m(&e->b, row, 8, rip0);
-    add_reloc(e, HOST_RELOC_LINK, e->b.len - 4, link);
+    align_link(e, 0, X64_LINK_BYTES);
+    em_call_stub(e, s);
+}
+
+/* The same to the block for pc. */
+static void link_to(struct em *e, uint64_t pc, enum em_stub s)
+{
+    put_link(e, s);
+    if (e->out->nlinks == e->cap_link)
+        e->overflow = true;
+    else
+        e->out->link[e->out->nlinks++] = (struct host_link){.at = (uint32_t)e->b.len, .pc = pc};
 }
 
 static void test_pending(struct em *e)
@@ -121,22 +129,29 @@ static bool loops(const struct em *e, uint64_t target)
     return target == e->f->pc && !e->cfg->no_self_loop && !e->region;
 }
 
-/* Before a jump through a link: a request leaves by the link's own exit, as if it were not made. */
-static void poll_link(struct em *e, unsigned link, uint64_t pc)
-{
-    if (e->moves) { /* the link's exit expects the pins outside */
-        em_poll(e, pc);
-        return;
-    }
-    test_pending(e);
-    e->link_field[link] = (uint32_t)x64_jcc(&e->b, X64_NE, 0);
-}
-
 void em_poll(struct em *e, uint64_t resume_pc)
 {
     test_pending(e);
     size_t f = x64_jcc(&e->b, X64_NE, 0);
     em_cold(e, (struct cold){.kind = COLD_INTERRUPT, .field = (uint32_t)f, .pc = resume_pc});
+}
+
+/* Leaves by a jump to pc.  A request leaves by a call right behind it, as if it were not made: host_link. */
+static void jump_link(struct em *e, uint64_t pc, bool poll)
+{
+    size_t request = 0;
+    if (poll && e->moves) { /* who asks expects the pins outside */
+        em_poll(e, pc);
+    } else if (poll) {
+        test_pending(e);
+        request = x64_jcc(&e->b, X64_NE, 0);
+    }
+    em_leave_region(e);
+    link_to(e, pc, EM_STUB_LINK);
+    if (request) {
+        x64_patch(&e->b, request, e->b.len);
+        em_call_stub(e, EM_STUB_LINK);
+    }
 }
 
 static void lower_exitif(struct em *e, struct ir_ins *i)
@@ -147,11 +162,7 @@ static void lower_exitif(struct em *e, struct ir_ins *i)
         em_done(e, i->arg[0]);
         if (k & 1) {
             em_put_home(e);
-            unsigned link = em_new_link(e, i->imm);
-            if (backward(e, i->imm))
-                poll_link(e, link, i->imm);
-            em_leave_region(e);
-            through_link(e, X64_JMP_RM, link);
+            jump_link(e, i->imm, backward(e, i->imm));
         }
         return;
     }
@@ -163,7 +174,7 @@ static void lower_exitif(struct em *e, struct ir_ins *i)
         return;
     }
     size_t f = x64_jcc(&e->b, cc, 0);
-    em_cold(e, (struct cold){.kind = COLD_LINK, .field = (uint32_t)f, .poll = backward(e, i->imm), .index = (uint16_t)em_new_link(e, i->imm)});
+    em_cold(e, (struct cold){.kind = COLD_LINK, .field = (uint32_t)f, .poll = backward(e, i->imm), .pc = i->imm});
 }
 
 /* Pushes the guest return pc; the host's call follows. */
@@ -194,8 +205,7 @@ static void return_pad(struct em *e, uint64_t pc)
         em_jump_block(e, to);
         return;
     }
-    unsigned link = em_new_link(e, pc);
-    through_link(e, X64_JMP_RM, link);
+    link_to(e, pc, EM_STUB_LINK);
 }
 
 static void lower_goto(struct em *e, struct ir_ins *i)
@@ -206,17 +216,16 @@ static void lower_goto(struct em *e, struct ir_ins *i)
         x64_patch(&e->b, x64_jmp(&e->b, 0), e->again);
         return;
     }
-    unsigned link = em_new_link(e, i->imm);
-    if (backward(e, i->imm))
-        poll_link(e, link, i->imm);
-    em_leave_region(e);
-    if (i->aux) {
-        push_return(e, i->aux);
-        through_link(e, X64_CALL_RM, link);
-        return_pad(e, i->aux);
-    } else {
-        through_link(e, X64_JMP_RM, link);
+    if (!i->aux) {
+        jump_link(e, i->imm, backward(e, i->imm));
+        return;
     }
+    if (backward(e, i->imm))
+        em_poll(e, i->imm);
+    em_leave_region(e);
+    push_return(e, i->aux);
+    link_to(e, i->imm, EM_STUB_LINK_CALL);
+    return_pad(e, i->aux);
 }
 
 static void lower_gotoind(struct em *e, struct ir_ins *i)
@@ -234,7 +243,7 @@ static void lower_gotoind(struct em *e, struct ir_ins *i)
     if (i->imm == IR_JUMP_RET) {
         x64_rm(&e->b, X64_CMP_R_RM, 8, X64_RAX, (struct x64_mem){.base = X64_RSP, .index = X64_NOREG, .disp = 8});
         x64_jcc(&e->b, X64_NE, 0);
-        add_reloc(e, HOST_RELOC_STUB, e->b.len - 4, EM_STUB_RET_MISS);
+        add_reloc(e, e->b.len - 4, EM_STUB_RET_MISS);
         x64_0(&e->b, X64_RET, 0);
         return;
     }
@@ -242,14 +251,14 @@ static void lower_gotoind(struct em *e, struct ir_ins *i)
     if (call)
         push_return(e, i->aux);
     /* inline cache: one comparison and a direct transfer; else a probe of the thread's jump table on the cold path */
-    unsigned cache = em_new_link(e, CPU_NO_PC);
     test_pending(e); /* a loop may consist of indirect jumps alone; the jump table then misses everything */
     size_t f2 = x64_jcc(&e->b, X64_NE, 0);
-    x64_rm(&e->b, X64_CMP_R_RM, 8, X64_RAX, rip0);
-    add_reloc(e, HOST_RELOC_CACHE, e->b.len - 4, cache);
+    align_link(e, X64_CACHE_OPCODE_BYTES, 8);
+    x64_ri(&e->b, X64_MOV_R_IMM, 8, X64_RCX, (int64_t)CPU_NO_PC); /* nothing that it held is needed any more */
+    x64_rr(&e->b, X64_CMP_R_RM, 8, X64_RAX, X64_RCX);
     size_t f = x64_jcc(&e->b, X64_NE, 0);
-    through_link(e, call ? X64_CALL_RM : X64_JMP_RM, cache);
-    em_cold(e, (struct cold){.kind = COLD_PROBE, .field = (uint32_t)f, .field2 = (uint32_t)f2, .back = (uint32_t)e->b.len, .index = (uint16_t)cache, .call = call});
+    put_link(e, call ? EM_STUB_LINK_CALL : EM_STUB_LINK); /* at a fixed place: X64_CACHE_PC */
+    em_cold(e, (struct cold){.kind = COLD_PROBE, .field = (uint32_t)f, .field2 = (uint32_t)f2, .back = (uint32_t)e->b.len, .call = call});
     if (call)
         return_pad(e, i->aux);
 }
@@ -258,7 +267,7 @@ static void lower_gotoind(struct em *e, struct ir_ins *i)
 static void emit_probe(struct em *e, const struct cold *c)
 {
     x64_rm(&e->b, X64_LEA_R_M, 8, X64_RCX, rip0);
-    add_reloc(e, HOST_RELOC_LINK, e->b.len - 4, c->index);
+    x64_patch(&e->b, e->b.len - 4, c->back);
     if (!c->call) {
         jmp_stub(e, EM_STUB_PROBE);
         return;
@@ -313,9 +322,25 @@ static void emit_leave(struct em *e, enum em_stub s, uint32_t at[EM_STUB_COUNT +
     at[s] = (uint32_t)e->b.len;
     em_leave_region(e);
     if (s == EM_STUB_COUNT)
-        x64_m(&e->b, X64_JMP_RM, 8, (struct x64_mem){.base = X64_RAX, .index = X64_NOREG});
+        x64_r(&e->b, X64_JMP_RM, 8, X64_RAX);
     else
         jmp_stub(e, s);
+}
+
+/* Out of a region that moves pins by its shared way out. */
+static void emit_cold_link(struct em *e, const struct cold *c)
+{
+    if (!e->moves) {
+        jump_link(e, c->pc, c->poll);
+        return;
+    }
+    if (c->poll)
+        em_poll(e, c->pc);
+    x64_rm(&e->b, X64_LEA_R_M, 8, X64_RAX, rip0);
+    size_t field = e->b.len - 4;
+    leave_by(e, EM_STUB_COUNT);
+    link_to(e, c->pc, EM_STUB_LINK);
+    x64_patch(&e->b, field, e->b.len - X64_LINK_BYTES);
 }
 
 static void emit_cold(struct em *e)
@@ -329,17 +354,7 @@ static void emit_cold(struct em *e)
             x64_patch(&e->b, c->field2, e->b.len);
         em_emit_state(e, c->state, c->nstate);
         switch (c->kind) {
-        case COLD_LINK:
-            if (c->poll)
-                poll_link(e, c->index, c->pc);
-            if (e->moves) {
-                x64_rm(&e->b, X64_LEA_R_M, 8, X64_RAX, rip0);
-                add_reloc(e, HOST_RELOC_LINK, e->b.len - 4, c->index);
-                leave_by(e, EM_STUB_COUNT);
-            } else {
-                through_link(e, X64_JMP_RM, c->index);
-            }
-            break;
+        case COLD_LINK: emit_cold_link(e, c); break;
         case COLD_EDGE: em_jump_block(e, c->to); break;
         case COLD_LEAVE: emit_leave(e, (enum em_stub)c->index, leave); break;
         case COLD_BAIL: exit_at(e, c->pc, EM_STUB_BAIL); break;
@@ -352,16 +367,6 @@ static void emit_cold(struct em *e)
             break;
         default: break;
         }
-    }
-}
-
-/* The end of the code: host.h. */
-static void emit_link_exits(struct em *e)
-{
-    for (unsigned i = 0; i < e->out->nlinks; i++) {
-        if (e->link_field[i])
-            x64_patch(&e->b, e->link_field[i], e->b.len);
-        em_call_stub(e, EM_STUB_LINK);
     }
 }
 
@@ -461,7 +466,6 @@ static bool init(struct em *e, struct arena *a, const struct host_config *cfg, s
     e->b.cap = region ? 65536 : 16384;
     e->b.p = arena_push_raw(a, e->b.cap);
     e->val = ARENA_ARRAY(a, struct val, f->nvals);
-    e->link_field = ARENA_ARRAY(a, uint32_t, e->cap_link);
     e->block_at = ARENA_ARRAY(a, uint32_t, f->nblocks + 1);
     e->edge = ARENA_ARRAY(a, struct em_edge, e->cap_edges + 1);
     if (region) {
@@ -471,7 +475,7 @@ static bool init(struct em *e, struct arena *a, const struct host_config *cfg, s
         e->preds = ARENA_ARRAY(a, uint8_t, f->nblocks + 1);
     }
     out->mark = ARENA_ARRAY(a, struct host_mark, marks ? marks : 1);
-    out->link_pc = ARENA_ARRAY(a, uint64_t, e->cap_link);
+    out->link = ARENA_ARRAY(a, struct host_link, e->cap_link);
     if (!arena_ok(a))
         return false;
     out->pins = cfg->outer ? cfg : NULL;
@@ -539,10 +543,9 @@ enum btv_status x64_emit(struct arena *a, const struct host_config *cfg, struct 
     emit_cold(e);
     em_finish_edges(e);
     out->nloc = e->nstate;
-    emit_link_exits(e);
     if (!arena_ok(a))
         return BTV_NOMEM;
-    if (e->overflow || e->b.full)
+    if (e->overflow || e->b.full || !x64_can_close(e->b.p))
         return BTV_LIMIT;
     out->bytes = e->b.p;
     out->len = (uint32_t)e->b.len;

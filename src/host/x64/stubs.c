@@ -180,7 +180,7 @@ static enum btv_status stubs(struct arena *a, const struct host_config *cfg, str
     x64_nop(&b, (unsigned)(ALIGN_UP(b.len, (size_t)16) - b.len));
     out->enter = (uint32_t)b.len;
     emit_enter(&b, cfg);
-    size_t common[ARRAY_LEN(exits) + 1], from_helper;
+    size_t common[ARRAY_LEN(exits) + 2], from_helper;
     out->offset[EM_STUB_HELPER] = (uint32_t)b.len;
     emit_helper(&b, cfg, mxcsr, &from_helper);
     out->offset[EM_STUB_LINK] = (uint32_t)b.len;
@@ -188,6 +188,11 @@ static enum btv_status stubs(struct arena *a, const struct host_config *cfg, str
     x64_rm(&b, X64_MOV_RM_R, 8, X64_RAX, em_cpu(offsetof(struct cpu, exit_value)));
     x64_ri(&b, X64_MOV_R_IMM, 4, X64_RAX, HOST_EXIT_LINK);
     common[ARRAY_LEN(exits)] = x64_jmp(&b, 0);
+    out->offset[EM_STUB_LINK_CALL] = (uint32_t)b.len;
+    x64_rm(&b, X64_MOV_R_RM, 8, X64_RAX, (struct x64_mem){.base = X64_RSP, .index = X64_NOREG});
+    x64_rm(&b, X64_MOV_RM_R, 8, X64_RAX, em_cpu(offsetof(struct cpu, exit_value)));
+    x64_ri(&b, X64_MOV_R_IMM, 4, X64_RAX, HOST_EXIT_LINK);
+    common[ARRAY_LEN(exits) + 1] = x64_jmp(&b, 0);
     out->offset[EM_STUB_PROBE] = (uint32_t)b.len;
     size_t miss = emit_probe(&b);
     out->offset[EM_STUB_RET_MISS] = (uint32_t)b.len;
@@ -232,7 +237,7 @@ static const char *pin_name(unsigned i)
 static const char *stub_name(unsigned i)
 {
     static const char *const name[EM_STUB_COUNT] = {
-        [EM_STUB_LINK] = "link",           [EM_STUB_INDIRECT] = "indirect", [EM_STUB_RET_MISS] = "ret-miss", [EM_STUB_PROBE] = "probe",   [EM_STUB_SYSCALL] = "syscall",
+        [EM_STUB_LINK] = "link",           [EM_STUB_LINK_CALL] = "link-call", [EM_STUB_INDIRECT] = "indirect", [EM_STUB_RET_MISS] = "ret-miss", [EM_STUB_PROBE] = "probe",   [EM_STUB_SYSCALL] = "syscall",
         [EM_STUB_ISYNC] = "isync",         [EM_STUB_BAIL] = "bail",         [EM_STUB_INTERRUPT] = "interrupt", [EM_STUB_TRAP] = "trap",
         [EM_STUB_HELPER] = "helper",
         [EM_CONST_NAN64] = "nan64",        [EM_CONST_NAN32] = "nan32",      [EM_CONST_SIGN64] = "sign64",      [EM_CONST_SIGN32] = "sign32",
@@ -267,6 +272,12 @@ const struct host_isa host_x64 = {
     .context_pc = x64_context_pc,
     .context_set_pc = x64_context_set_pc,
     .return_stack_fault = x64_return_stack_fault,
+    .link_made = x64_link_made,
+    .link_make = x64_link_make,
+    .link_unmake = x64_link_unmake,
+    .cache_filled = x64_cache_filled,
+    .cache_fill = x64_cache_fill,
+    .close = x64_close,
     .pin_name = pin_name,
     .stub_name = stub_name,
     .disasm = disasm,

@@ -8,6 +8,19 @@
 
 #define X64_MXCSR_DEFAULT 0x1f80u /* all exceptions masked, round to nearest (SDM vol. 1, 10.2.3) */
 
+/* Links: patch.c.  Bytes of the jump or call; of an inline cache, how far its pc lies before the name, and bytes of opcode before the pc. */
+#define X64_LINK_BYTES 5
+#define X64_CACHE_PC (8 + 3 + 6 + X64_LINK_BYTES)
+#define X64_CACHE_OPCODE_BYTES 2
+bool x64_link_made(const struct host_stubs *s, const uint8_t *code, uint32_t link);
+void x64_link_make(const struct host_stubs *s, uint8_t *code, uint32_t link, uint32_t to);
+void x64_link_unmake(const struct host_stubs *s, uint8_t *code, uint32_t link);
+bool x64_cache_filled(const uint8_t *code, uint32_t cache);
+void x64_cache_fill(uint8_t *code, uint32_t cache, uint64_t pc);
+void x64_close(uint8_t *code, uint32_t entry);
+/* May the code that starts so be closed? */
+bool x64_can_close(const uint8_t *entry);
+
 /* enum fp_flag bits of the low six bits of MXCSR. */
 uint8_t x64_fp_flags(unsigned mxcsr);
 const char *x64_feature_name(unsigned bit);
