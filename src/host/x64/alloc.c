@@ -129,9 +129,9 @@ void em_kill(struct em *e, int reg)
 
 static unsigned next_slot(const uint64_t set[], unsigned s)
 {
-    for (; s < CPU_SLOTS; s++)
-        if (set[s / 64] >> s % 64 & 1)
-            return s;
+    for (uint64_t from = UINT64_MAX << s % 64; s < CPU_SLOTS; s = (s / 64 + 1) * 64, from = UINT64_MAX)
+        if (set[s / 64] & from)
+            return s / 64 * 64 + (unsigned)__builtin_ctzll(set[s / 64] & from);
     return CPU_SLOTS;
 }
 

@@ -395,7 +395,7 @@ void em_retry(struct em *e)
 
 static void lower(struct em *e, struct ir_ins *i)
 {
-    if (!em_lets_nans(e, i))
+    if ((e->nans[0] || e->nans[1]) && !em_lets_nans(e, i))
         em_check_nans(e);
     switch (i->op) {
     case IR_OP_GET:
