@@ -80,13 +80,14 @@ struct val {
     uint8_t kind, flags;
 };
 
-enum cold_kind { COLD_LINK, COLD_LEAVE, COLD_EDGE, COLD_BAIL, COLD_INTERRUPT, COLD_NAN, COLD_FLAGS, COLD_PROBE };
+enum cold_kind { COLD_LINK, COLD_LEAVE, COLD_EDGE, COLD_BAIL, COLD_INTERRUPT, COLD_NAN, COLD_TO_INT, COLD_FLAGS, COLD_PROBE };
 
 struct cold {
     uint8_t kind;
     uint8_t poll;     /* COLD_LINK: test cpu->pending first */
-    int8_t reg, reg2; /* COLD_NAN: xmm registers to fix, one of them or both; equal: one */
-    uint8_t size;     /* COLD_NAN: 4 or 8 */
+    int8_t reg, reg2; /* COLD_NAN: xmm registers to fix, one of them or both; equal: one.  COLD_TO_INT: xmm operand, result */
+    uint8_t size;     /* COLD_NAN, COLD_TO_INT: 4 or 8, of the floating-point value; COLD_FLAGS: 1 to clear all, 0 to restore */
+    bool wide;        /* COLD_TO_INT: a result of 64 bits */
     uint32_t field;   /* displacement field to patch to here */
     uint32_t field2;  /* a second way in, or 0 */
     uint32_t back;    /* offset to continue at */

@@ -314,6 +314,26 @@ static void emit_nan(struct em *e, const struct cold *c)
     x64_jmp(&e->b, c->back);
 }
 
+/*
+ * A conversion gave the smallest integer: right for negative numbers, if they fit or not; NaNs and positive numbers give the
+ * largest.  The host has raised invalid where the guest does (SDM vol. 1, 4.8.3.7; RISC-V "F" chapter, domains of conversions).
+ */
+static void emit_to_int(struct em *e, const struct cold *c)
+{
+    int bits = c->reg2, size = c->wide ? 8 : 4;
+    x64_rr(&e->b, X64_MOVD_RM_X, c->size, c->reg, bits);
+    x64_rr(&e->b, X64_UCOMIS_X_XM, c->size, c->reg, c->reg);
+    size_t nan = x64_jcc8(&e->b, X64_P);
+    x64_rr(&e->b, X64_TEST_RM_R, c->size, bits, bits);
+    size_t positive = x64_jcc8(&e->b, X64_NS);
+    em_load_imm(e, c->reg2, c->wide ? UINT64_C(1) << 63 : UINT64_C(1) << 31);
+    x64_jmp(&e->b, c->back);
+    x64_patch8(&e->b, nan, e->b.len);
+    x64_patch8(&e->b, positive, e->b.len);
+    x64_ri(&e->b, X64_MOV_R_IMM, size, c->reg2, c->wide ? INT64_MAX : INT32_MAX);
+    x64_jmp(&e->b, c->back);
+}
+
 /* The shared way out of a region to a stub; at[] is where each was put. */
 static void emit_leave(struct em *e, enum em_stub s, uint32_t at[EM_STUB_COUNT + 1])
 {
@@ -361,7 +381,10 @@ static void emit_cold(struct em *e)
         case COLD_INTERRUPT: exit_at(e, c->pc, EM_STUB_INTERRUPT); break;
         case COLD_PROBE: emit_probe(e, c); break;
         case COLD_NAN: emit_nan(e, c); break;
+        case COLD_TO_INT: emit_to_int(e, c); break;
         case COLD_FLAGS:
+            if (c->size)
+                x64_mi(&e->b, X64_AND_RM_IMM8, 4, em_host_fp(), ~0x3f);
             x64_m(&e->b, X64_LDMXCSR_M, 0, em_host_fp());
             x64_jmp(&e->b, c->back);
             break;

@@ -111,6 +111,7 @@ bool em_lets_nans(const struct em *e, const struct ir_ins *i)
     case IR_OP_FCVT:
     case IR_OP_FRINT:
     case IR_OP_FRINTX:
+    case IR_OP_F2S:
     case IR_OP_S2F: return !em_may_bail(i);
     default: return (ir_op_info[i->op].flags & IR_F_PURE) && !em_is_fp((enum ir_type)i->type) && (!i->nargs || !em_is_fp(ir_typeof(e->f, i->arg[0])));
     }
@@ -353,17 +354,13 @@ static void lower_to_int(struct em *e, struct ir_ins *i)
         em_def(e, i, d, VAL_ZX);
         return;
     }
-    struct opnd a = use_fp(e, i->arg[0]);
+    struct opnd a = {.kind = OPND_REG, .reg = (int8_t)em_use_reg(e, i->arg[0])};
     em_done(e, i->arg[0]);
-    int d = em_temp(e);
+    int d = em_temp(e), from = a.reg;
     enum x64_row cvt = f32 ? X64_CVTSS2SI_R_XM : X64_CVTSD2SI_R_XM, cvtt = f32 ? X64_CVTTSS2SI_R_XM : X64_CVTTSD2SI_R_XM;
     if (i->imm != FP_DYN && i->imm != FP_RTZ) {
         int t = em_temp_fp(e);
         if (size == 4) { /* rounding must not raise inexact when the result will be invalid: magnitude below 2^31 - 1 only */
-            if (a.kind == OPND_MEM) {
-                mov_fp(e, t, a);
-                a = (struct opnd){.kind = OPND_REG, .reg = (int8_t)t};
-            }
             int c = em_temp(e);
             x64_rr(&e->b, X64_MOVD_RM_X, f32 ? 4 : 8, X(a.reg), d);
             x64_rr(&e->b, X64_ADD_R_RM, f32 ? 4 : 8, d, d);
@@ -372,20 +369,15 @@ static void lower_to_int(struct em *e, struct ir_ins *i)
             em_bail_if(e, X64_AE);
         }
         static const uint8_t mode[] = {[FP_RNE] = 0, [FP_RDN] = 1, [FP_RUP] = 2};
-        if (a.kind == OPND_MEM)
-            x64_rmi(&e->b, X64_ROUNDS_X_XM_IMM8, f32 ? 4 : 8, X(t), a.mem, mode[i->imm]);
-        else
-            x64_rri(&e->b, X64_ROUNDS_X_XM_IMM8, f32 ? 4 : 8, X(t), X(a.reg), mode[i->imm]);
-        a = (struct opnd){.kind = OPND_REG, .reg = (int8_t)t};
+        x64_rri(&e->b, X64_ROUNDS_X_XM_IMM8, f32 ? 4 : 8, X(t), X(a.reg), mode[i->imm]);
+        a.reg = (int8_t)t;
     }
     enum x64_row row = i->imm == FP_DYN ? cvt : cvtt;
-    if (a.kind == OPND_MEM)
-        x64_rm(&e->b, row, size, d, a.mem);
-    else
-        x64_rr(&e->b, row, size, d, X(a.reg));
+    x64_rr(&e->b, row, size, d, X(a.reg));
     /* the host's "integer indefinite" is the smallest integer: subtracting 1 overflows for it alone */
     x64_ri(&e->b, X64_CMP_RM_IMM8, size, d, 1);
-    em_bail_if(e, X64_O);
+    size_t f = x64_jcc(&e->b, X64_O, 0);
+    em_cold(e, (struct cold){.kind = COLD_TO_INT, .field = (uint32_t)f, .reg = (int8_t)X(from), .reg2 = (int8_t)d, .size = f32 ? 4 : 8, .wide = size == 8, .back = (uint32_t)e->b.len});
     em_def(e, i, d, size == 4 ? VAL_ZX : 0);
 }
 
@@ -490,6 +482,35 @@ static struct x64_mem fp_byte(size_t member)
     return em_cpu(offsetof(struct cpu, fp) + member);
 }
 
+/* d: the guest's flags that the host's register holds; t is lost.  The register's value is in cpu.host_fp after. */
+static void read_host_flags(struct em *e, int d, int t)
+{
+    x64_m(&e->b, X64_STMXCSR_M, 0, em_host_fp());
+    x64_rm(&e->b, X64_MOV_R_RM, 4, d, em_host_fp());
+    x64_ri(&e->b, X64_AND_RM_IMM8, 4, d, 0x3f);
+    em_rip(e, X64_LEA_R_M, 8, t, EM_CONST_FLAGS);
+    x64_rm(&e->b, X64_MOVZX_R_RM8, 4, d, (struct x64_mem){.base = (int8_t)t, .index = (int8_t)d});
+}
+
+/* The host's register keeps flags that are to be set: writing it costs more than all the rest, and programs mostly write back what was. */
+static void set_flags(struct em *e, struct ir_ins *i)
+{
+    int d = em_temp(e), t = em_temp(e);
+    read_host_flags(e, d, t);
+    struct opnd a = em_use(e, i->arg[0], OPND_REG | OPND_IMM);
+    if (a.kind == OPND_IMM)
+        x64_ri(&e->b, X64_MOV_R_IMM, 4, t, a.imm & 31);
+    else
+        x64_rr(&e->b, X64_MOV_R_RM, 4, t, a.reg);
+    em_done(e, i->arg[0]);
+    x64_ri(&e->b, X64_AND_RM_IMM8, 4, t, 31);
+    x64_rm(&e->b, X64_MOV_RM_R, 1, t, fp_byte(offsetof(struct fp_env, flags)));
+    x64_r(&e->b, X64_NOT_RM, 4, t);
+    x64_rr(&e->b, X64_TEST_RM_R, 4, d, t);
+    size_t f = x64_jcc(&e->b, X64_NE, 0);
+    em_cold(e, (struct cold){.kind = COLD_FLAGS, .field = (uint32_t)f, .size = 1, .back = (uint32_t)e->b.len});
+}
+
 static void lower_env(struct em *e, struct ir_ins *i)
 {
     if (i->op == IR_OP_FGETRM) {
@@ -498,27 +519,12 @@ static void lower_env(struct em *e, struct ir_ins *i)
         em_def(e, i, d, VAL_ZX);
     } else if (i->op == IR_OP_FGETFLAGS) {
         int d = em_temp(e), t = em_temp(e);
-        x64_m(&e->b, X64_STMXCSR_M, 0, em_host_fp());
-        x64_rm(&e->b, X64_MOV_R_RM, 4, d, em_host_fp());
-        x64_ri(&e->b, X64_AND_RM_IMM8, 4, d, 0x3f);
-        em_rip(e, X64_LEA_R_M, 8, t, EM_CONST_FLAGS);
-        x64_rm(&e->b, X64_MOVZX_R_RM8, 4, d, (struct x64_mem){.base = (int8_t)t, .index = (int8_t)d});
+        read_host_flags(e, d, t);
         x64_rm(&e->b, X64_MOVZX_R_RM8, 4, t, fp_byte(offsetof(struct fp_env, flags)));
         x64_rr(&e->b, X64_OR_R_RM, 4, d, t);
         em_def(e, i, d, VAL_ZX);
     } else if (i->op == IR_OP_FSETFLAGS) {
-        int t = em_temp(e);
-        struct opnd a = em_use(e, i->arg[0], OPND_REG | OPND_IMM);
-        if (a.kind == OPND_IMM)
-            x64_ri(&e->b, X64_MOV_R_IMM, 4, t, a.imm & 31);
-        else
-            x64_rr(&e->b, X64_MOV_R_RM, 4, t, a.reg);
-        em_done(e, i->arg[0]);
-        x64_ri(&e->b, X64_AND_RM_IMM8, 4, t, 31);
-        x64_rm(&e->b, X64_MOV_RM_R, 1, t, fp_byte(offsetof(struct fp_env, flags)));
-        x64_m(&e->b, X64_STMXCSR_M, 0, em_host_fp());
-        x64_mi(&e->b, X64_AND_RM_IMM8, 4, em_host_fp(), ~0x3f);
-        x64_m(&e->b, X64_LDMXCSR_M, 0, em_host_fp());
+        set_flags(e, i);
     } else { /* FSETRM; the guest's modes 0..3 are the host's 0, 3, 1, 2 */
         em_take(e, X64_RCX);
         int t = em_temp(e);

@@ -312,9 +312,9 @@ bool em_may_bail(const struct ir_ins *i)
     case IR_OP_FMINIMUM:
     case IR_OP_FMAXIMUM:
     case IR_OP_U2F:
-    case IR_OP_F2S:
     case IR_OP_F2U:
     case IR_OP_FSETRM: return true;
+    case IR_OP_F2S: return i->type == IR_I32 && i->imm != FP_DYN && i->imm != FP_RTZ;
     default: return (ir_op_info[i->op].flags & IR_F_RM) && i->imm != FP_DYN; /* em_need_rm */
     }
 }
