@@ -149,6 +149,7 @@ struct em {
     uint32_t ll_value;         /* emitting: of the last LL that is one of a pair */
     size_t again;              /* offset of what a jump to the function's own pc leads to */
     bool rounds;               /* the loop has vector code in front of it */
+    bool fp_read;              /* cpu.host_fp holds what the host's control register does: read and not used since */
     bool store_since;          /* a plain store since the last full barrier of this block (true at its start) */
     bool ended, overflow;
     struct cold cold[EM_MAX_COLD]; /* last: the only member that is not zero at first */

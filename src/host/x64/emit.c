@@ -445,7 +445,10 @@ static void lower(struct em *e, struct ir_ins *i)
     case IR_OP_SYSCALL: exit_at(e, i->imm, EM_STUB_SYSCALL); break;
     case IR_OP_ISYNC: exit_at(e, i->imm, EM_STUB_ISYNC); break;
     case IR_OP_TRAP: lower_trap(e, i); break;
-    case IR_OP_CALL: em_lower_call(e, i); break;
+    case IR_OP_CALL:
+        em_lower_call(e, i);
+        e->fp_read = false;
+        break;
     default: {
         struct val *v = i->dst ? &e->val[i->dst] : NULL;
         bool pure = ir_op_info[i->op].flags & IR_F_PURE;
@@ -522,6 +525,7 @@ static void start_block(struct em *e, struct ir_block *b)
     if (on)
         return;
     e->store_since = true;
+    e->fp_read = false;
     e->known_rm = FP_DYN;
     if (b != e->f->first)
         em_forget(e);

@@ -485,7 +485,9 @@ static struct x64_mem fp_byte(size_t member)
 /* d: the guest's flags that the host's register holds; t is lost.  The register's value is in cpu.host_fp after. */
 static void read_host_flags(struct em *e, int d, int t)
 {
-    x64_m(&e->b, X64_STMXCSR_M, 0, em_host_fp());
+    if (!e->fp_read)
+        x64_m(&e->b, X64_STMXCSR_M, 0, em_host_fp());
+    e->fp_read = true;
     x64_rm(&e->b, X64_MOV_R_RM, 4, d, em_host_fp());
     x64_ri(&e->b, X64_AND_RM_IMM8, 4, d, 0x3f);
     em_rip(e, X64_LEA_R_M, 8, t, EM_CONST_FLAGS);
@@ -553,6 +555,8 @@ static void lower_env(struct em *e, struct ir_ins *i)
 
 void em_lower_fp(struct em *e, struct ir_ins *i)
 {
+    if ((ir_op_info[i->op].flags & IR_F_FPENV) && i->op != IR_OP_FGETFLAGS && i->op != IR_OP_FSETFLAGS && i->op != IR_OP_FGETRM && !(i->flags & INS_SILENT))
+        e->fp_read = false;
     switch (i->op) {
     case IR_OP_FADD:
     case IR_OP_FSUB:
