@@ -79,7 +79,7 @@ void em_check_nans(struct em *e)
 
 void em_check_nan(struct em *e, int reg)
 {
-    for (unsigned k = 0; k < ARRAY_LEN(e->nans); k++)
+    for (unsigned k = 0; reg >= EM_XMM && k < ARRAY_LEN(e->nans); k++)
         if (e->nans[k] >> X(reg) & 1) {
             check(e, X(reg), X(reg), k ? 8 : 4);
             e->nans[k] &= ~(1u << X(reg));
