@@ -465,6 +465,7 @@ struct progress {
         uint64_t index, row, a[6];
     } last[HISTORY];
     volatile uint64_t made[ROWS], failed[ROWS];
+    char where[200]; /* what its main thread was doing when it no longer made calls */
 };
 static struct progress *progress;
 static volatile bool watching, racing;
@@ -501,6 +502,30 @@ static void set_signals(unsigned interval_us)
     setitimer(ITIMER_REAL, &it, NULL);
 }
 
+/* Notes what the main thread does.  False: it waits for a device, which no signal ends and a busy machine makes long. */
+static bool note_where(void)
+{
+    char text[sizeof progress->where] = "", *state;
+    size_t n = 0;
+    static const char *const files[] = {"stat", "wchan", "syscall"};
+    for (int i = 0; i < 3; i++) {
+        char path[64];
+        snprintf(path, sizeof path, "/proc/self/task/%d/%s", (int)getpid(), files[i]);
+        int fd = open(path, O_RDONLY);
+        ssize_t got = fd < 0 ? 0 : read(fd, text + n, i ? 60 : 40);
+        if (fd >= 0)
+            close(fd);
+        n += got > 0 ? (size_t)got : 0;
+        text[n++] = ' ';
+    }
+    text[n] = '\0';
+    for (char *c = text; *c; c++)
+        *c = *c == '\n' ? ' ' : *c;
+    memcpy(progress->where, text, sizeof text);
+    state = strchr(text, ')');
+    return !state || state[2] != 'D';
+}
+
 /* Takes the pool away and gives it back; ends a process whose main thread no longer makes calls. */
 static void *race(void *seed)
 {
@@ -528,6 +553,10 @@ static void *race(void *seed)
             seen = progress->beat;
             then = now;
         } else if (now.tv_sec - then.tv_sec > 4) {
+            if (!note_where()) {
+                then = now;
+                continue;
+            }
             call(SYS_exit_group, (const uint64_t[6]){STATUS_STUCK});
         }
         sched_yield();
@@ -656,6 +685,7 @@ static const char *judge(int status)
 static const char *run_child(uint64_t child, int *status)
 {
     progress->calls = 0;
+    progress->where[0] = '\0';
     fflush(stdout);
     pid_t pid = fork();
     if (pid == 0)
@@ -705,7 +735,8 @@ static int fuzz(void)
         faults += WIFSIGNALED(status) || (WIFEXITED(status) && WEXITSTATUS(status) == STATUS_FAULT);
         if (wrong) {
             failures++;
-            printf("FAIL: child %llu: %s (wait status %#x)\n", (unsigned long long)child, wrong, (unsigned)status);
+            printf("FAIL: child %llu: %s (wait status %#x)%s%s\n", (unsigned long long)child, wrong, (unsigned)status, progress->where[0] ? ", main thread: " : "",
+                   progress->where);
             print_last();
             if (opt_child == UINT64_MAX && failures <= 8)
                 reduce(child);

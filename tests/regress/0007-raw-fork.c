@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -72,6 +73,7 @@ static int newborn(void *arg)
 static void child(void)
 {
     static char stack[16384] __attribute__((aligned(16)));
+    syscall(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL); /* does not outlive a parent that gave up */
     started = 0;
     if (clone(newborn, stack + sizeof stack, CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM, NULL) <= 0)
         syscall(SYS_exit_group, 1);
