@@ -27,11 +27,12 @@
 
 int64_t fs_path(struct linux_thread *t, int dirfd, uint64_t addr, bool follow, char *out, uint64_t *result)
 {
+    static const char too_long[PATH_MAX] = {[0 ... PATH_MAX - 1] = 'a'}; /* as the guest's, but nobody changes it */
     char guest[PATH_MAX];
     int64_t n = linux_copy_str(guest, addr, sizeof guest);
-    *result = addr;
-    if (n <= 0) /* the kernel says why, or AT_EMPTY_PATH makes it right */
-        return n == -ENAMETOOLONG ? n : 0;
+    *result = n == -ENAMETOOLONG ? (uint64_t)(uintptr_t)too_long : addr;
+    if (n <= 0) /* the kernel says why, unless something else is wrong that it sees first, or AT_EMPTY_PATH makes it right */
+        return 0;
     int ret = linux_path(t, dirfd, guest, follow, out);
     if (ret == 0)
         *result = (uint64_t)(uintptr_t)out;

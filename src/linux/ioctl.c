@@ -7,6 +7,7 @@
 #include "linux/procmem.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <net/if.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
@@ -73,6 +74,13 @@ static int64_t fault_descriptor(struct linux_thread *t, const uint64_t a[6])
     return sys_host(SYS_ioctl, (const uint64_t[6]){a[0], cmd, sys_pointer(t->proc, a[2], _IOC_SIZE(cmd))});
 }
 
+/* ENOTTY, as of a driver that does not know the command; the kernel looks at the descriptor first. */
+static int64_t unknown(uint64_t fd)
+{
+    int64_t flags = linux_host_syscall(SYS_fcntl, fd, F_GETFL, 0, 0, 0, 0);
+    return flags < 0 ? flags : flags & O_PATH ? -EBADF : -ENOTTY;
+}
+
 /* Types, in bits 15..8, that have a way of their own. */
 #define TYPE_USERFAULTFD 0xaa
 #define TYPE_KVM 0xae
@@ -93,14 +101,14 @@ int64_t linux_sys_ioctl(struct linux_thread *t, const uint64_t a[6])
     if (cmd == PAGEMAP_SCAN_)
         return procmem_scan(t, b);
     if (_IOC_TYPE(cmd) == TYPE_KVM) /* the machines of the host's instruction set are none for this guest */
-        return -ENOTTY;
+        return unknown(a[0]);
     if (arg < mem_low(p->mem)) /* a number, or a pointer that the kernel refuses */
         return sys_wait(t, SYS_ioctl, b);
     if (!_IOC_DIR(cmd) && !is_old_family(cmd >> 8)) {
         bool refuse = cmd >> 16 || (uint32_t)arg != arg;
         if (refuse)
             TRACE(sys, "ioctl 0x%x is unknown: ENOTTY; descriptor %d, argument 0x%llx", cmd, (int)a[0], (unsigned long long)arg);
-        return refuse ? -ENOTTY : sys_wait(t, SYS_ioctl, b);
+        return refuse ? unknown(a[0]) : sys_wait(t, SYS_ioctl, b);
     }
     b[2] = sys_pointer(p, arg, _IOC_DIR(cmd) ? bytes : 1);
     return sys_wait(t, SYS_ioctl, b);

@@ -28,6 +28,7 @@ fallocate       *           *           as fdatasync
 ftruncate       *           *           as fdatasync
 write           *           EPERM       as fdatasync: sealed
 write           EINVAL      EBADF       as fdatasync
+open_by_handle_at ESTALE    EPERM       as fdatasync: of another file system
 unlinkat        EINVAL      ENAMETOOLONG a path that is too long is seen before the flags
 perf_event_open *           *           a few software events only; the attributes are judged before the descriptor
 io_uring_enter EOPNOTSUPP EINVAL        flags that came after 6.12 are refused first

@@ -91,6 +91,14 @@ static void names(void)
     CHECK_FAILS(open("l", O_RDONLY | O_NOFOLLOW), ELOOP);
     CHECK_FAILS(syscall(SYS_readlinkat, 12345, 8, 8, (long)INT_MIN), EINVAL); /* the size comes first, and is an int */
     CHECK_FAILS(syscall(SYS_readlinkat, AT_FDCWD, 8, 8, 8), EFAULT);
+    static char too_long[PATH_MAX + 1];
+    memset(too_long, 'a', PATH_MAX);
+    CHECK_FAILS(syscall(SYS_linkat, AT_FDCWD, "none", AT_FDCWD, too_long, 0), ENOENT); /* the first path comes first */
+    CHECK_FAILS(syscall(SYS_linkat, AT_FDCWD, "a", AT_FDCWD, too_long, 0), ENAMETOOLONG);
+    CHECK_FAILS(syscall(SYS_setxattr, too_long, 8, "", 0, 0), EFAULT);
+    CHECK_FAILS(syscall(SYS_inotify_add_watch, 12345, too_long, IN_CREATE), EBADF);
+    CHECK_FAILS(syscall(SYS_ioctl, 12345, 0x7000000017c0, &d), EBADF);
+    CHECK_FAILS(syscall(SYS_ioctl, d, 0x7000000017c0, &d), ENOTTY);
     CHECK(chdir("d") == 0 && getcwd(buf, sizeof buf) == buf && !strncmp(buf, dir, strlen(dir)) && !strcmp(buf + strlen(dir), "/d"), "getcwd %s", buf);
     CHECK_FAILS(syscall(SYS_getcwd, buf, 3), ERANGE);
     CHECK(fchdir(d) == 0 && chdir("..") == 0, "fchdir");
