@@ -102,7 +102,7 @@ int64_t linux_sys_semtimedop(struct linux_thread *t, const uint64_t a[6])
         return sys_wait(t, SYS_semtimedop, a);
     if (!linux_copy_in(&length, a[3], sizeof length))
         return -EFAULT;
-    if (!linux_time_end(CLOCK_MONOTONIC, &length, &end))
-        return -EINVAL;
+    if (!linux_time_end(CLOCK_MONOTONIC, &length, &end)) /* refused after the other arguments */
+        return linux_host_syscall(SYS_semtimedop, a[0], a[1], a[2], (uint64_t)(uintptr_t)&length, 0, 0);
     return semop_for(t, a, &length, &end);
 }

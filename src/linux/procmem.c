@@ -199,7 +199,7 @@ bool procmem_serves(struct linux_thread *t, const struct sys_row *row, const uin
     struct iovec iov[UIO_MAXIOV];
     struct transfer x = {.iov = iov, .count = 1};
     struct procmem m;
-    if (!is_transfer(row, a, &x))
+    if (!is_transfer(row, a, &x) || (!x.current && (int64_t)x.pos < 0)) /* a negative place is refused before anything else */
         return false;
     enum proc_file file = file_of(t, x.fd, &m);
     if (file == PROC_NONE || (file == PROC_PAGEMAP && x.write))

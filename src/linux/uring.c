@@ -33,6 +33,7 @@
 #define SETUP_NO_MMAP (1u << 14)
 #define SETUP_REGISTERED_FD_ONLY (1u << 15)
 #define SETUP_KNOWN ((1u << 17) - 1) /* of 6.12 */
+#define SETUP_NOT_POLLING (1u << 8 | 1u << 9 | 1u << 13) /* COOP_TASKRUN, TASKRUN_FLAG, DEFER_TASKRUN: not with SQPOLL */
 /* Of 6.12 without what is not offered: SQPOLL_NONFIXED, RSRC_TAGS, REG_REG_RING, RECVSEND_BUNDLE. */
 #define FEATURES_KNOWN (0xffffu & ~(1u << 7 | 1u << 10 | 1u << 13 | 1u << 14))
 #define ENTER_KNOWN 0x3fu
@@ -149,6 +150,20 @@ void uring_mapped(struct linux_process *p, int fd, uint64_t off, uint64_t addr)
     pthread_mutex_unlock(&p->lock);
 }
 
+/* A thread of the kernel's that polls the queue would see requests before btv does: -EPERM, unless a kernel refuses the rest. */
+static int64_t refuse_polling(uint64_t entries, const struct io_uring_params *asked)
+{
+    struct io_uring_params params = *asked;
+    if (params.flags & SETUP_NOT_POLLING)
+        return -EINVAL;
+    params.flags &= ~(IORING_SETUP_SQPOLL | IORING_SETUP_SQ_AFF | SETUP_NO_MMAP);
+    int64_t fd = linux_host_syscall(SYS_io_uring_setup, entries, (uint64_t)(uintptr_t)&params, 0, 0, 0, 0);
+    if (fd < 0)
+        return fd;
+    linux_host_syscall(SYS_close, (uint64_t)fd, 0, 0, 0, 0, 0);
+    return -EPERM;
+}
+
 int64_t linux_sys_io_uring_setup(struct linux_thread *t, const uint64_t a[6])
 {
     const struct linux_process *p = t->proc;
@@ -158,7 +173,7 @@ int64_t linux_sys_io_uring_setup(struct linux_thread *t, const uint64_t a[6])
     if ((params.flags & ~SETUP_KNOWN) || (params.flags & SETUP_REGISTERED_FD_ONLY))
         return -EINVAL;
     if (params.flags & IORING_SETUP_SQPOLL)
-        return -EPERM;
+        return refuse_polling(a[0], &params);
     if ((params.flags & IORING_SETUP_ATTACH_WQ) && linux_is_private_fd((int)params.wq_fd))
         return -EBADF;
     if ((params.flags & SETUP_NO_MMAP) && !(sys_inside(p, params.cq_off.resv2, GUEST_PAGE_SIZE) && sys_inside(p, params.sq_off.resv2, GUEST_PAGE_SIZE)))

@@ -32,6 +32,8 @@ open_by_handle_at ESTALE    EPERM       as fdatasync: of another file system
 unlinkat        EINVAL      ENAMETOOLONG a path that is too long is seen before the flags
 perf_event_open *           *           a few software events only; the attributes are judged before the descriptor
 io_uring_enter EOPNOTSUPP EINVAL        flags that came after 6.12 are refused first
+io_uring_enter  EBADF       EINVAL      as that
+pwrite64        ESPIPE      EBADF       as fdatasync
 io_uring_register EOPNOTSUPP EINVAL     operations that came after 6.12 are refused first
 io_uring_register EBADF EINVAL          as that
 END

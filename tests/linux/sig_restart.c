@@ -117,6 +117,8 @@ int main(void)
     } msg;
     INTERRUPTED(msgrcv(q, &msg, sizeof msg.text, 0, 0));
     INTERRUPTED(semop(s, &(struct sembuf){0, -1, 0}, 1));
+    CHECK_FAILS(semtimedop(s, (void *)8, 1, &(struct timespec){0, -1}), EFAULT); /* the time is looked at after the operations */
+    CHECK_FAILS(semtimedop(s, &(struct sembuf){0, -1, 0}, 1, &(struct timespec){0, -1}), EINVAL);
     msgctl(q, IPC_RMID, NULL);
     semctl(s, 0, IPC_RMID);
     sigset_t set;

@@ -91,6 +91,9 @@ static void names(void)
     CHECK_FAILS(open("l", O_RDONLY | O_NOFOLLOW), ELOOP);
     CHECK_FAILS(syscall(SYS_readlinkat, 12345, 8, 8, (long)INT_MIN), EINVAL); /* the size comes first, and is an int */
     CHECK_FAILS(syscall(SYS_readlinkat, AT_FDCWD, 8, 8, 8), EFAULT);
+    int mem = open("/proc/self/mem", O_RDWR);
+    CHECK_FAILS(syscall(SYS_pwrite64, mem, 8, 8, -8L), EINVAL); /* the place comes first */
+    close(mem);
     static char too_long[PATH_MAX + 1];
     memset(too_long, 'a', PATH_MAX);
     CHECK_FAILS(syscall(SYS_linkat, AT_FDCWD, "none", AT_FDCWD, too_long, 0), ENOENT); /* the first path comes first */
