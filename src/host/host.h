@@ -60,6 +60,7 @@ struct host_reloc {
 struct host_mark {
     uint32_t offset;
     uint32_t pc_delta; /* guest pc = entry pc + (int32_t)pc_delta */
+    bool may_fault;    /* its code accesses guest memory */
 };
 
 /* A slot whose home does not hold its value yet: where the value is. */

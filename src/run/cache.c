@@ -42,10 +42,11 @@ enum btv_status cache_init(struct engine *e, struct btv_error *err)
     e->code_cap = ALIGN_UP(e->cfg.cache_bytes, (uint64_t)65536);
     if (e->code_cap > CODE_REACH)
         e->code_cap = CODE_REACH;
-    /* programs need less: a third as many bytes of blocks and of packed as of code */
-    uint64_t blocks = ALIGN_UP(e->code_cap / 2, (uint64_t)65536), refs = ALIGN_UP(e->code_cap / 8, (uint64_t)65536);
-    e->packed_cap = (uint32_t)blocks;
-    e->records_cap = blocks + e->packed_cap + refs;
+    /* programs need less: a fifth as many bytes of blocks as of code, and of packed, or twice that where guest bytes are kept */
+    uint64_t blocks = ALIGN_UP(e->code_cap / 3, (uint64_t)65536), refs = ALIGN_UP(e->code_cap / 16, (uint64_t)65536);
+    uint64_t groups = ALIGN_UP(blocks / sizeof *e->block / BLOCK_GROUP * sizeof *e->group, (uint64_t)65536);
+    e->packed_cap = (uint32_t)ALIGN_UP(e->code_cap / 2, (uint64_t)65536);
+    e->records_cap = blocks + groups + e->packed_cap + refs;
     uint64_t len = 2 * e->code_cap + e->records_cap;
     e->piece = chaos_alloc_fails(CHAOS_NEEDED) ? NULL : heap_zeroed(1, (size_t)(e->code_cap / CODE_PIECE_BYTES));
     if (!e->piece)
@@ -57,14 +58,14 @@ enum btv_status cache_init(struct engine *e, struct btv_error *err)
     uint8_t *records = p + e->code_cap;
     e->block = (struct block *)(void *)records;
     e->max_blocks = (uint32_t)(blocks / sizeof *e->block);
-    e->packed = records + blocks;
+    e->group = (struct block_group *)(void *)(records + blocks);
+    e->packed = records + blocks + groups;
     e->ref = (struct page_ref *)(void *)(e->packed + e->packed_cap);
     e->max_refs = (uint32_t)(refs / sizeof *e->ref);
     e->write = records + e->records_cap;
     if (mprotect(records, e->records_cap, PROT_READ | PROT_WRITE))
         return err_host(err, errno, "code cache: records");
-    madvise(records, e->records_cap, MADV_NOHUGEPAGE); /* three areas that are mostly empty */
-    e->nrefs = 1;
+    madvise(records, e->records_cap, MADV_NOHUGEPAGE); /* areas that are mostly empty */
     e->table = new_table(UINT64_C(1) << e->tune.table_bits);
     if (!e->table)
         return BTV_NOMEM;
@@ -137,7 +138,7 @@ static struct block *newest(struct engine *e, uint64_t pc)
 struct block *cache_find(struct engine *e, uint64_t pc)
 {
     struct block *b = newest(e, pc);
-    return b && !b->dead ? b : NULL;
+    return b && !block_is(b, BLOCK_DEAD) ? b : NULL;
 }
 
 /* In the place of the dead block for the same pc, if there was one. */
@@ -172,12 +173,12 @@ static enum btv_status table_reserve(struct engine *e)
     if (t->used < size / 4 * 3)
         return BTV_OK;
     for (uint32_t n = 0; n < e->nblocks; n++)
-        live += !e->block[n].dead;
+        live += !block_is(&e->block[n], BLOCK_DEAD);
     struct table *other = new_table(live < size / 8 * 3 ? size : 2 * size);
     if (!other)
         return BTV_NOMEM;
     for (uint32_t n = 0; n < e->nblocks; n++)
-        if (!e->block[n].dead)
+        if (!block_is(&e->block[n], BLOCK_DEAD))
             table_put(e, other, n);
     other->older = t;
     atomic_store(&e->table, other);
@@ -189,18 +190,19 @@ static enum btv_status table_reserve(struct engine *e)
 struct block *cache_block_of(struct engine *e, uint64_t host_pc)
 {
     uint64_t at = host_pc - (uint64_t)(uintptr_t)e->code;
-    uint32_t lo = 0, hi = atomic_load_explicit(&e->nblocks, memory_order_acquire);
-    while (lo < hi) {
-        uint32_t mid = lo + (hi - lo) / 2;
-        struct block *b = &e->block[mid];
-        if (at < b->code - HOST_FRONT_BYTES)
-            hi = mid;
-        else if (at >= (uint64_t)b->code + b->code_len)
-            lo = mid + 1;
-        else
-            return b;
+    uint32_t first = 0, n = atomic_load_explicit(&e->nblocks, memory_order_acquire);
+    if (at >= e->code_used)
+        return NULL;
+    while (n) { /* the last that does not start behind it is one of those before `first` + n */
+        uint32_t half = n / 2;
+        if (at < (uint64_t)block_offset(e, &e->block[first + half]) - HOST_FRONT_BYTES) {
+            n = half;
+        } else {
+            first += half + 1;
+            n -= half + 1;
+        }
     }
-    return NULL;
+    return first ? &e->block[first - 1] : NULL;
 }
 
 uint64_t cache_guest_pc(const struct engine *e, const struct block *b, uint64_t host_pc)
@@ -240,23 +242,24 @@ uint64_t cache_link_pc(struct engine *e, uint64_t name)
 {
     const struct block *b = cache_block_of(e, name - 1);
     uint64_t pc = b->pc;
-    if (offset_of(e, name) != b->code)
-        block_link(e, b, offset_of(e, name) - b->code, &pc);
+    uint32_t link = offset_of(e, name) - block_offset(e, b);
+    if (link)
+        block_link(e, b, link, &pc);
     return pc;
 }
 
 void cache_link(struct engine *e, uint64_t name, struct block *to)
 {
-    uint32_t link = offset_of(e, name);
     const struct block *from = cache_block_of(e, name - 1);
+    uint32_t link = offset_of(e, name), own = link - block_offset(e, from);
     uint64_t pc;
-    if (to->dead || to->unsure || e->host->link_made(&e->stubs, e->code, link))
+    if (to->state & (BLOCK_DEAD | BLOCK_UNSURE) || e->host->link_made(&e->stubs, e->code, link))
         return;
     /* a closed block may begin with a link, or its poll */
-    bool own = link == from->code ? from->dead : !from->dead && block_link(e, from, link - from->code, &pc);
-    if (!own || !code_wish(e, link - 1))
+    bool dead = block_is(from, BLOCK_DEAD), is_link = own ? !dead && block_link(e, from, own, &pc) : dead;
+    if (!is_link || !code_wish(e, link - 1))
         return;
-    e->host->link_make(&e->stubs, e->write, link, to->code);
+    e->host->link_make(&e->stubs, e->write, link, block_offset(e, to));
     e->stats.links_made++;
     TRACE_AT(block, from->pc, "0x%llx linked to 0x%llx", (unsigned long long)from->pc, (unsigned long long)to->pc);
 }
@@ -265,9 +268,10 @@ void cache_fill(struct engine *e, uint64_t name, struct block *to)
 {
     uint32_t cache = offset_of(e, name);
     const struct block *from = cache_block_of(e, name - 1);
-    if (to->dead || to->unsure || from->dead || e->host->cache_filled(e->code, cache) || !code_wish(e, from->code) || !code_wish(e, cache - 1))
+    if (to->state & (BLOCK_DEAD | BLOCK_UNSURE) || block_is(from, BLOCK_DEAD) || e->host->cache_filled(e->code, cache) ||
+        !code_wish(e, block_offset(e, from)) || !code_wish(e, cache - 1))
         return;
-    e->host->link_make(&e->stubs, e->write, cache, to->code);
+    e->host->link_make(&e->stubs, e->write, cache, block_offset(e, to));
     e->host->cache_fill(e->write, cache, to->pc);
     e->stats.links_made++;
     TRACE_AT(block, from->pc, "0x%llx linked to 0x%llx", (unsigned long long)from->pc, (unsigned long long)to->pc);
@@ -279,13 +283,14 @@ void cache_fill(struct engine *e, uint64_t name, struct block *to)
  */
 static bool close_block(struct engine *e, const struct block *b)
 {
-    uint32_t first;
-    bool again = block_first(e, b, &first);
-    if (!code_take(e, b->code) || (again && !code_take(e, e->block[first].code - HOST_FRONT_BYTES)))
+    uint32_t number, entry = block_offset(e, b), first = 0;
+    if (block_first(e, b, &number))
+        first = block_offset(e, &e->block[number]);
+    if (!code_take(e, entry) || (first && !code_take(e, first - HOST_FRONT_BYTES)))
         return false;
-    if (again)
-        e->host->link_unmake(&e->stubs, e->write, e->block[first].code);
-    e->host->close(e->write, b->code);
+    if (first)
+        e->host->link_unmake(&e->stubs, e->write, first);
+    e->host->close(e->write, entry);
     return true;
 }
 
@@ -330,43 +335,47 @@ static void relocate(const struct engine *e, const struct host_code *c, uint32_t
     }
 }
 
-/* How many. */
-static unsigned add_page_refs(struct engine *e, const struct source *g, const struct block *b)
+/* How many page_refs it took. */
+static unsigned add_to_pages(struct engine *e, const struct source *g, struct block *b)
 {
-    uint32_t first = e->nrefs;
-    uint64_t before = UINT64_MAX;
+    uint32_t before = e->nrefs;
+    uint64_t last = UINT64_MAX;
     for (unsigned r = 0; r < g->nranges; r++)
         for (uint64_t page = g->range[r].start >> GUEST_PAGE_BITS; page <= (g->range[r].end - 1) >> GUEST_PAGE_BITS; page++) {
-            if (page == before)
+            uint32_t *head = &e->pages[page % PAGE_BUCKETS], number = number_of(e, b) + 1;
+            if (page == last)
                 continue;
-            uint32_t *head = &e->pages[page % PAGE_BUCKETS];
-            e->ref[e->nrefs] = (struct page_ref){.next = *head, .block = number_of(e, b)};
-            *head = e->nrefs++;
-            before = page;
+            if (last != UINT64_MAX) {
+                number = PAGE_REF | e->nrefs;
+                e->ref[e->nrefs++].block = number_of(e, b);
+            }
+            *page_next(e, number) = *head;
+            *head = number;
+            last = page;
         }
-    return e->nrefs - first;
+    return e->nrefs - before;
 }
 
 static void note_published(struct engine *e, const struct block *b, const struct source *g, const struct host_code *c, const struct record_sizes *packed,
                            unsigned refs)
 {
-    struct emitted *s = &e->stats.tier[b->region ? TIER_REGION : TIER_BASELINE];
-    uint64_t pages = refs * sizeof *e->ref;
+    struct emitted *s = &e->stats.tier[block_is(b, BLOCK_REGION) ? TIER_REGION : TIER_BASELINE];
+    uint64_t pages = refs * sizeof *e->ref, block = sizeof *b + (number_of(e, b) % BLOCK_GROUP ? 0 : sizeof *e->group);
     s->blocks++;
     s->insns += g->insns;
     for (unsigned i = 0; i < g->nranges; i++)
         s->guest_bytes += g->range[i].end - g->range[i].start;
     s->host_bytes += c->len + HOST_FRONT_BYTES;
     s->hot_bytes += c->hot_len;
-    s->side_bytes += sizeof *b + packed->all + pages;
-    s->side_block += sizeof *b;
+    s->side_bytes += block + packed->all + pages;
+    s->side_block += block;
     s->side_links += packed->links;
     s->side_copy += packed->copy;
     s->side_marks += packed->all - packed->links - packed->copy;
     s->side_pages += pages;
-    TRACE_AT(block, b->pc, "0x%llx translated: %u instructions, %u bytes at %p", (unsigned long long)b->pc, g->insns, b->code_len, (void *)block_code(e, b));
+    TRACE_AT(block, g->pc, "0x%llx translated: %u instructions, %u bytes at %p", (unsigned long long)g->pc, g->insns, c->len, (void *)block_code(e, b));
     if (e->perf_map) {
-        fprintf(e->perf_map, "%llx %x guest_%llx\n", (unsigned long long)(uintptr_t)block_code(e, b), b->code_len, (unsigned long long)b->pc);
+        fprintf(e->perf_map, "%llx %x guest_%llx\n", (unsigned long long)(uintptr_t)block_code(e, b), c->len, (unsigned long long)g->pc);
         fflush(e->perf_map);
     }
 }
@@ -388,7 +397,7 @@ enum btv_status cache_publish(struct engine *e, const struct source *g, const st
     uint64_t at = code_next(e);
     if (at + c->len > e->code_cap)
         return BTV_LIMIT;
-    struct record_how how = {.keep_bytes = keeps_bytes(e, g)};
+    struct record_how how = {.keep_bytes = keeps_bytes(e, g), .all_marks = e->cfg.check_exec, .align = e->guest->insn_align};
     if (how.keep_bytes)
         st = written_note(e, g);
     if (st != BTV_OK)
@@ -403,13 +412,20 @@ enum btv_status cache_publish(struct engine *e, const struct source *g, const st
     code_append(e, at, c->bytes, c->len);
     e->host->link_unmake(&e->stubs, e->write, (uint32_t)at);
     if (before)
-        e->host->link_make(&e->stubs, e->write, (uint32_t)at, e->block[first].code - HOST_FRONT_BYTES);
+        e->host->link_make(&e->stubs, e->write, (uint32_t)at, block_offset(e, &e->block[first]) - HOST_FRONT_BYTES);
     how.first = before ? &first : NULL;
     struct record_sizes packed = record_pack(e->packed + e->packed_used, g, c, &how);
-    *b = (struct block){.pc = g->pc, .code = (uint32_t)at, .packed = e->packed_used, .code_len = c->len, .again = before != NULL, .alone = c->alone,
-                        .copied = how.keep_bytes, .region = c->pins != NULL, .unsure = cache_may_change(e, g->range, g->nranges)};
+    struct block_group *group = &e->group[e->nblocks / BLOCK_GROUP];
+    if (e->nblocks % BLOCK_GROUP == 0)
+        *group = (struct block_group){.code = (uint32_t)at, .packed = e->packed_used};
+    uint32_t flags = (before ? BLOCK_AGAIN : 0) | (c->alone ? BLOCK_ALONE : 0) | (how.keep_bytes ? BLOCK_COPIED : 0) | (c->pins ? BLOCK_REGION : 0) |
+                     (record_simple(g) ? BLOCK_SIMPLE : 0) | (cache_may_change(e, g->range, g->nranges) ? BLOCK_UNSURE : 0);
+    b->pc = g->pc & ((UINT64_C(1) << 47) - 1);
+    b->code = (at - group->code) / BLOCK_ALIGN & 0x1ffff;
+    b->state = (e->packed_used - group->packed) << BLOCK_FLAG_BITS | flags;
+    assert(b->pc == g->pc && block_offset(e, b) == at && block_record(e, b) == e->packed + e->packed_used);
     e->packed_used += packed.all;
-    unsigned refs = add_page_refs(e, g, b);
+    unsigned refs = add_to_pages(e, g, b);
     atomic_store_explicit(&e->nblocks, e->nblocks + 1, memory_order_release); /* first: who finds the block may fault in it */
     table_put(e, e->table, number_of(e, b));
     note_published(e, b, g, c, &packed, refs);
@@ -421,9 +437,9 @@ enum btv_status cache_publish(struct engine *e, const struct source *g, const st
 
 void cache_kill(struct engine *e, struct block *b)
 {
-    if (b->dead)
+    if (block_is(b, BLOCK_DEAD))
         return;
-    b->dead = true;
+    b->state |= BLOCK_DEAD;
     if (!close_block(e, b))
         e->unkillable = true;
     e->killed = true;
@@ -454,7 +470,7 @@ void engine_share(struct engine *e)
     e->generation++;
     for (uint32_t n = 0; n < e->nblocks; n++) {
         struct block *b = &e->block[n];
-        if (b->alone)
+        if (block_is(b, BLOCK_ALONE))
             cache_kill(e, b);
     }
     cache_settle(e);
@@ -497,31 +513,30 @@ enum drop {
 
 static bool must_drop(struct engine *e, const struct block *b, enum drop which)
 {
-    return which == DROP_ALL || (cache_stale(e, b) && !(which == DROP_WRITTEN && !b->copied && fixed(e, b)));
+    return which == DROP_ALL || (cache_stale(e, b) && !(which == DROP_WRITTEN && !block_is(b, BLOCK_COPIED) && fixed(e, b)));
 }
 
 static void drop_in(struct engine *e, uint32_t *head, uint64_t start, uint64_t end, enum drop which)
 {
     while (*head) {
-        struct page_ref *r = &e->ref[*head];
-        struct block *b = &e->block[r->block];
-        bool gone = b->dead;
+        struct block *b = page_block(e, *head);
+        bool gone = block_is(b, BLOCK_DEAD);
         if (!gone && overlaps(e, b, start, end) && must_drop(e, b, which)) {
             cache_kill(e, b);
             gone = true;
         }
         if (gone)
-            *head = r->next;
+            *head = *page_next(e, *head);
         else
-            head = &r->next;
+            head = page_next(e, *head);
     }
 }
 
 bool cache_covers(const struct engine *e, uint64_t pc)
 {
-    for (uint32_t n = e->pages[(pc >> GUEST_PAGE_BITS) % PAGE_BUCKETS]; n; n = e->ref[n].next) {
-        const struct block *b = &e->block[e->ref[n].block];
-        if (!b->dead && overlaps(e, b, pc, pc + 1))
+    for (uint32_t n = e->pages[(pc >> GUEST_PAGE_BITS) % PAGE_BUCKETS]; n; n = *page_next(e, n)) {
+        const struct block *b = page_block(e, n);
+        if (!block_is(b, BLOCK_DEAD) && overlaps(e, b, pc, pc + 1))
             return true;
     }
     return false;
@@ -565,9 +580,10 @@ static void make_sure(struct engine *e)
     for (uint32_t n = 0; n < e->nblocks; n++) {
         struct block *b = &e->block[n];
         struct block_ranges r;
-        if (b->unsure) {
+        if (block_is(b, BLOCK_UNSURE)) {
             block_ranges(e, b, &r);
-            b->unsure = cache_may_change(e, r.range, r.n);
+            if (!cache_may_change(e, r.range, r.n))
+                b->state &= ~(uint32_t)BLOCK_UNSURE;
         }
     }
 }
@@ -649,7 +665,7 @@ bool cache_flush(struct engine *e, struct engine_thread *self)
     empty_table(e);
     e->packed_used = 0;
     e->killed = e->unkillable = false;
-    e->nrefs = 1;
+    e->nrefs = 0;
     struct btv_error err = {0};
     if (code_new(e, 0, &err) == BTV_OK) {
         put_stubs(e);

@@ -350,8 +350,8 @@ void engine_describe(struct engine_thread *t, const void *uc, struct str *s)
     size_t n = 0;
     if (b) { /* slot pc is where the thread entered code, perhaps many blocks ago */
         pc = cache_guest_pc(e, b, host_pc);
-        str_add(s, "guest pc 0x%llx, tier baseline, block 0x%llx of %u instructions, host offset 0x%llx", (unsigned long long)pc, (unsigned long long)b->pc,
-                block_insns(e, b), (unsigned long long)(host_pc - (uint64_t)(uintptr_t)block_code(e, b)));
+        str_add(s, "guest pc 0x%llx or soon behind it, tier baseline, block 0x%llx, host offset 0x%llx", (unsigned long long)pc, (unsigned long long)b->pc,
+                (unsigned long long)(host_pc - (uint64_t)(uintptr_t)block_code(e, b)));
         pc = b->pc;
         bytes = block_bytes(e, b, buf, &n);
     } else {

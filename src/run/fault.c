@@ -92,10 +92,10 @@ bool engine_host_fault(struct engine_thread *t, int sig, const siginfo_t *info, 
             return true;
         }
         struct host_config pins = e->hcfg;
-        if (b->region)
+        if (block_is(b, BLOCK_REGION))
             block_pins(e, b, &pins);
         e->host->save_context(&pins, &t->cpu, uc);
-        if (b->region)
+        if (block_is(b, BLOCK_REGION))
             block_recover(e, b, (uint32_t)(pc - (uint64_t)(uintptr_t)block_code(e, b)), &t->cpu, uc);
         t->cpu.trap = trap_of(sig, info);
         t->cpu.exit_value = cache_guest_pc(e, b, pc);

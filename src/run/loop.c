@@ -146,7 +146,7 @@ static void follow_link(struct engine_thread *t)
 static void remember_jump(struct engine_thread *t, uint64_t pc, struct block *b, uint64_t cache)
 {
     struct jump_entry *j = &t->jumps[pc >> 1 & (CPU_JUMP_ENTRIES - 1)];
-    if (t->engine->cfg.no_chain || b->unsure)
+    if (t->engine->cfg.no_chain || block_is(b, BLOCK_UNSURE))
         return;
     if (cache && pthread_mutex_trylock(&t->engine->lock) == 0) {
         cache_fill(t->engine, cache, b);
@@ -155,7 +155,7 @@ static void remember_jump(struct engine_thread *t, uint64_t pc, struct block *b,
     __atomic_store_n(&j->pc, CPU_NO_PC, __ATOMIC_RELAXED);
     j->code = block_code(t->engine, b);
     __atomic_store_n(&j->pc, pc, __ATOMIC_SEQ_CST);
-    if (b->dead) /* killed meanwhile: the killer may have looked before we wrote */
+    if (block_is(b, BLOCK_DEAD)) /* killed meanwhile: the killer may have looked before we wrote */
         __atomic_store_n(&j->pc, CPU_NO_PC, __ATOMIC_SEQ_CST);
 }
 
@@ -231,7 +231,7 @@ static bool step(struct engine_thread *t, enum engine_stop *stop)
         if (BTV_UNLIKELY(atomic_load_explicit(&e->tier_asleep, memory_order_relaxed)))
             tier_wake(e);
         struct block *b = cache_find(e, pc);
-        if (b && BTV_UNLIKELY(b->unsure) && cache_stale(e, b)) {
+        if (b && BTV_UNLIKELY(block_is(b, BLOCK_UNSURE)) && cache_stale(e, b)) {
             atomic_store_explicit(&t->in_code, false, memory_order_release); /* before waiting for the lock: see follow_link */
             engine_invalidate(e, pc, pc + 1);
             return true;

@@ -1,19 +1,19 @@
 /*
  * The packed part of a block, written once when it is published.
  *
- *   guest instructions, ranges
- *   for each range   start - end of the one before (of the first: - pc of the block), signed; length
+ *   of a simple one  length of its only range, which starts at its pc
+ *   of others        ranges; for each start - end of the one before (of the first: - pc of the block), signed; length
  *   of a block that took the place of another: the number of the first for its pc
- *   links
- *   for each link    name - that of the one before; pc - that of the one before (of the first: - pc of the block), signed
+ *   one byte         links in bits 2-0, marks in bits 7-3; if these are all set, the number follows
+ *   for each link    name - that of the one before; pc - that of the one before (of the first: - end of the last range), signed, in units
  *   the guest bytes  range after range, unless they are not kept
  *   of a region      pins that hold integers, that hold floats; the slot of each, one byte
  *   of a region      recoveries; for each the host offset - that of the one before, places; for each of these slot, where,
  *                    register or the constant
- *   marks
- *   for each mark    one byte: host offset - that of the one before, in bits 7-2, and what the guest pc is after that of the one before:
- *                    2 or 4 bytes (bits 1-0 are 0 or 1), or something else (2); offsets of 63 and more and other pcs follow, signed
+ *   for each mark    one byte: host offset - that of the one before in bits 4-0, guest pc - that of the one before in bits 7-5, in units; what does
+ *                    not fit has all bits set and follows, the pc signed
  *
+ * The unit of pcs is the guest's insn_align.
  * Numbers are little-endian groups of 7 bits, all but the last with bit 7 set; signed ones have their sign in bit 0.  Most take
  * one byte.  Readers run in signal handlers too: no allocation, no lock.
  */
@@ -54,16 +54,33 @@ static uint64_t get_signed(const uint8_t **p)
     return v >> 1 ^ -(v & 1);
 }
 
-#define MARK_FAR 63
-enum { MARK_2 = 0, MARK_4 = 1, MARK_OTHER = 2 };
+enum { FEW_LINKS = 7, FEW_MARKS = 31, MARKS_SHIFT = 3, NEAR = 31, NEAR_PC = 7, NEAR_PC_SHIFT = 5 };
 
-static uint8_t *put_mark(uint8_t *p, uint32_t offset, uint64_t pc)
+static uint8_t *put_counts(uint8_t *p, unsigned links, unsigned marks)
 {
-    unsigned step = pc == 2 ? MARK_2 : pc == 4 ? MARK_4 : MARK_OTHER;
-    *p++ = (uint8_t)((offset < MARK_FAR ? offset : MARK_FAR) << 2 | step);
-    if (offset >= MARK_FAR)
+    *p++ = (uint8_t)((links < FEW_LINKS ? links : FEW_LINKS) | (marks < FEW_MARKS ? marks : FEW_MARKS) << MARKS_SHIFT);
+    if (links >= FEW_LINKS)
+        p = put(p, links);
+    return marks >= FEW_MARKS ? put(p, marks) : p;
+}
+
+static void get_counts(const uint8_t **p, unsigned *links, unsigned *marks)
+{
+    uint8_t both = *(*p)++;
+    *links = both & FEW_LINKS;
+    *marks = both >> MARKS_SHIFT;
+    if (*links == FEW_LINKS)
+        *links = (unsigned)get(p);
+    if (*marks == FEW_MARKS)
+        *marks = (unsigned)get(p);
+}
+
+static uint8_t *put_mark(uint8_t *p, uint32_t offset, uint64_t units)
+{
+    *p++ = (uint8_t)((offset < NEAR ? offset : NEAR) | (units < NEAR_PC ? units : NEAR_PC) << NEAR_PC_SHIFT);
+    if (offset >= NEAR)
         p = put(p, offset);
-    return step == MARK_OTHER ? put_signed(p, pc) : p;
+    return units >= NEAR_PC ? put_signed(p, units) : p;
 }
 
 uint32_t record_bound(const struct source *g, const struct host_code *c)
@@ -106,42 +123,82 @@ static const uint8_t *skip_recoveries(const uint8_t *p)
     return p;
 }
 
-static uint8_t *put_links(uint8_t *p, uint64_t pc, const struct host_code *c)
+/* A distance of pcs in units, two's complement like the distance. */
+static uint64_t in_units(uint64_t distance, unsigned align)
+{
+    return (uint64_t)((int64_t)distance / (int64_t)align);
+}
+
+static uint8_t *put_links(uint8_t *p, uint64_t pc, const struct host_code *c, unsigned align)
 {
     uint32_t at = 0;
-    p = put(p, c->nlinks);
     for (const struct host_link *l = c->link; l < c->link + c->nlinks; l++) {
         p = put(p, l->at - at);
-        p = put_signed(p, l->pc - pc);
+        p = put_signed(p, in_units(l->pc - pc, align));
         at = l->at;
         pc = l->pc;
     }
     return p;
 }
 
-struct record_sizes record_pack(uint8_t *out, const struct source *g, const struct host_code *c, const struct record_how *how)
+/* Faults ask for marks of what may fault, and for two in a row with one pc (host_mark). */
+static bool keeps_mark(const struct host_code *c, unsigned i, const struct record_how *how)
 {
-    uint8_t *p = out;
+    const struct host_mark *m = &c->mark[i];
+    return how->all_marks || m->may_fault || (i && m[-1].pc_delta == m->pc_delta) || (i + 1 < c->nmarks && m[1].pc_delta == m->pc_delta);
+}
+
+static uint8_t *put_marks(uint8_t *p, uint64_t start, const struct host_code *c, const struct record_how *how)
+{
+    uint64_t pc = start;
+    uint32_t offset = 0;
+    for (unsigned i = 0; i < c->nmarks; i++) {
+        if (!keeps_mark(c, i, how))
+            continue;
+        uint64_t at = start + (uint64_t)(int64_t)(int32_t)c->mark[i].pc_delta;
+        p = put_mark(p, c->mark[i].offset - offset, in_units(at - pc, how->align));
+        offset = c->mark[i].offset;
+        pc = at;
+    }
+    return p;
+}
+
+bool record_simple(const struct source *g)
+{
+    return g->nranges == 1 && g->range[0].start == g->pc;
+}
+
+static uint8_t *put_ranges(uint8_t *p, const struct source *g)
+{
     uint64_t pc = g->pc;
-    uint32_t copied = 0, offset = 0;
-    struct record_sizes sizes = {0};
-    p = put(p, g->insns);
+    if (record_simple(g))
+        return put(p, g->range[0].end - pc);
     p = put(p, g->nranges);
     for (unsigned i = 0; i < g->nranges; i++) {
         p = put_signed(p, g->range[i].start - pc);
         p = put(p, g->range[i].end - g->range[i].start);
-        copied += (uint32_t)(g->range[i].end - g->range[i].start);
         pc = g->range[i].end;
     }
-    uint8_t *links = p;
+    return p;
+}
+
+struct record_sizes record_pack(uint8_t *out, const struct source *g, const struct host_code *c, const struct record_how *how)
+{
+    struct record_sizes sizes = {0};
+    unsigned marks = 0;
+    for (unsigned i = 0; i < c->nmarks; i++)
+        marks += keeps_mark(c, i, how);
+    uint8_t *p = put_ranges(out, g), *links = p;
     if (how->first)
         p = put(p, *how->first);
-    p = put_links(p, g->pc, c);
+    p = put_counts(p, c->nlinks, marks);
+    p = put_links(p, g->range[g->nranges - 1].end, c, how->align);
     sizes.links = (uint32_t)(p - links);
     if (how->keep_bytes) {
-        memcpy(p, g->bytes, copied);
-        p += copied;
-        sizes.copy = copied;
+        for (unsigned i = 0; i < g->nranges; i++)
+            sizes.copy += (uint32_t)(g->range[i].end - g->range[i].start);
+        memcpy(p, g->bytes, sizes.copy);
+        p += sizes.copy;
     }
     if (c->pins) {
         *p++ = c->pins->npin_int;
@@ -152,56 +209,39 @@ struct record_sizes record_pack(uint8_t *out, const struct source *g, const stru
         p += c->pins->npin_fp;
         p = put_recoveries(p, c);
     }
-    p = put(p, c->nmarks);
-    pc = g->pc;
-    for (unsigned i = 0; i < c->nmarks; i++) {
-        uint64_t at = g->pc + (uint64_t)(int64_t)(int32_t)c->mark[i].pc_delta;
-        p = put_mark(p, c->mark[i].offset - offset, at - pc);
-        offset = c->mark[i].offset;
-        pc = at;
-    }
+    p = put_marks(p, g->pc, c, how);
     sizes.all = (uint32_t)(p - out);
     return sizes;
 }
 
-static const uint8_t *skip_links(const uint8_t *p)
-{
-    for (uint64_t n = 2 * get(&p); n; n--)
-        get(&p);
-    return p;
-}
-
 void block_ranges(const struct engine *e, const struct block *b, struct block_ranges *out)
 {
-    const uint8_t *p = e->packed + b->packed;
+    const uint8_t *p = block_record(e, b);
     uint64_t pc = b->pc;
-    out->insns = (unsigned)get(&p);
-    out->n = (unsigned)get(&p);
+    bool simple = block_is(b, BLOCK_SIMPLE);
+    out->n = simple ? 1 : (unsigned)get(&p);
     out->bytes = 0;
     for (unsigned i = 0; i < out->n; i++) {
         struct guest_range *r = &out->range[i];
-        r->start = pc + get_signed(&p);
+        r->start = simple ? pc : pc + get_signed(&p);
         pc = r->end = r->start + get(&p);
         out->bytes += (uint32_t)(r->end - r->start);
     }
     out->links = p;
-    if (b->again)
+    if (block_is(b, BLOCK_AGAIN))
         get(&p);
-    p = skip_links(p);
-    out->copy = b->copied ? p : NULL;
-    out->rest = p + (b->copied ? out->bytes : 0);
-}
-
-unsigned block_insns(const struct engine *e, const struct block *b)
-{
-    const uint8_t *p = e->packed + b->packed;
-    return (unsigned)get(&p);
+    unsigned nlinks;
+    get_counts(&p, &nlinks, &out->nmarks);
+    for (unsigned n = 2 * nlinks; n; n--)
+        get(&p);
+    out->copy = block_is(b, BLOCK_COPIED) ? p : NULL;
+    out->rest = p + (out->copy ? out->bytes : 0);
 }
 
 bool block_first(const struct engine *e, const struct block *b, uint32_t *number)
 {
     struct block_ranges r;
-    if (!b->again)
+    if (!block_is(b, BLOCK_AGAIN))
         return false;
     block_ranges(e, b, &r);
     *number = (uint32_t)get(&r.links);
@@ -213,12 +253,14 @@ bool block_link(const struct engine *e, const struct block *b, uint32_t name, ui
     struct block_ranges r;
     block_ranges(e, b, &r);
     const uint8_t *p = r.links;
-    uint64_t at = 0, to = b->pc, polled = CPU_NO_PC;
-    if (b->again)
+    uint64_t at = 0, to = r.range[r.n - 1].end, polled = CPU_NO_PC;
+    unsigned nlinks, nmarks;
+    if (block_is(b, BLOCK_AGAIN))
         get(&p);
-    for (uint64_t n = get(&p); n; n--) {
+    get_counts(&p, &nlinks, &nmarks);
+    for (; nlinks; nlinks--) {
         at += get(&p);
-        to += get_signed(&p);
+        to += get_signed(&p) * e->guest->insn_align;
         if (at == name) {
             *pc = to;
             return true;
@@ -270,12 +312,9 @@ struct block_marks block_marks(const struct engine *e, const struct block *b)
     struct block_ranges r;
     block_ranges(e, b, &r);
     const uint8_t *p = r.rest;
-    if (b->region)
+    if (block_is(b, BLOCK_REGION))
         p = skip_recoveries(p + 2 + p[0] + p[1]);
-    struct block_marks m = {.pc = b->pc};
-    m.left = (unsigned)get(&p);
-    m.at = p;
-    return m;
+    return (struct block_marks){.at = p, .left = r.nmarks, .align = e->guest->insn_align, .pc = b->pc};
 }
 
 bool block_next_mark(struct block_marks *m)
@@ -283,9 +322,10 @@ bool block_next_mark(struct block_marks *m)
     if (!m->left)
         return false;
     m->left--;
-    uint8_t head = *m->at++;
-    m->offset += head >> 2 < MARK_FAR ? head >> 2 : (uint32_t)get(&m->at);
-    unsigned step = head & 3;
-    m->pc += step == MARK_2 ? 2 : step == MARK_4 ? 4 : get_signed(&m->at);
+    uint8_t both = *m->at++;
+    uint32_t offset = both & NEAR;
+    uint64_t units = both >> NEAR_PC_SHIFT;
+    m->offset += offset < NEAR ? offset : (uint32_t)get(&m->at);
+    m->pc += (units < NEAR_PC ? units : get_signed(&m->at)) * m->align;
     return true;
 }

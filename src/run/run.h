@@ -36,20 +36,39 @@
 #include "host/host.h"
 #include "run/engine.h"
 
-/* Some 11,000 of them after the start of a large program, so it matters how large they are. */
+/*
+ * Some 11,000 of them after the start of a large program, so it matters how large they are.  They are numbered in order of publication, which
+ * is that of their code and of their packed parts, and 16 of them are a group, which says where its first has both.
+ */
 struct block {
-    uint64_t pc;
-    uint32_t code;     /* offset in code memory */
-    uint32_t packed;   /* offset in engine.packed: ranges, copy, marks; see record.c */
-    uint32_t code_len;
-    _Atomic bool dead;
-    bool again : 1;  /* it took the place of another for the same pc: block_first */
-    bool alone : 1;  /* its code counts on host_config.alone */
-    bool unsure : 1; /* cache_may_change: compared with memory before each run, never linked to; changed under the lock */
-    bool copied : 1; /* its guest bytes are kept; if not, whatever happens to its memory drops it */
-    bool region : 1; /* made of several blocks, with pins of its own: block_pins */
+    uint64_t pc : 47;
+    uint64_t code : 17;      /* distance from the group's, in units of BLOCK_ALIGN: block_offset */
+    uint32_t next;           /* what follows in the list of its first page: engine.pages */
+    _Atomic uint32_t state;  /* flags; above them the distance of its packed part: block_record */
 };
-_Static_assert(sizeof(struct block) == 24, "size of a block");
+#define BLOCK_ALIGN 16
+#define BLOCK_GROUP 16
+_Static_assert(sizeof(struct block) == 16, "size of a block");
+
+enum block_flag {
+    BLOCK_DEAD = 1,    /* set under the lock, like the next */
+    BLOCK_UNSURE = 2,  /* cache_may_change: compared with memory before each run, never linked to; cleared when that is known better */
+    BLOCK_AGAIN = 4,   /* it took the place of another for the same pc: block_first */
+    BLOCK_ALONE = 8,   /* its code counts on host_config.alone */
+    BLOCK_COPIED = 16, /* its guest bytes are kept; if not, whatever happens to its memory drops it */
+    BLOCK_REGION = 32, /* made of several blocks, with pins of its own: block_pins */
+    BLOCK_SIMPLE = 64, /* record_simple */
+};
+#define BLOCK_FLAG_BITS 7
+
+struct block_group {
+    uint32_t code, packed;
+};
+
+static inline bool block_is(const struct block *b, enum block_flag f)
+{
+    return b->state & f;
+}
 
 /* What a translation was made from. */
 struct source {
@@ -66,11 +85,15 @@ struct source {
  */
 #define CODE_REACH (UINT64_C(1) << 31) /* from any code to any other */
 
-/* One page of one block: the page index has a list of these for each bucket of pages. */
+/*
+ * Which blocks a page has: a list for each bucket of pages, of numbers.  A block is in that of its first page by its number + 1; for each further
+ * page it has a page_ref, whose number has PAGE_REF set.  0 ends a list.
+ */
 struct page_ref {
-    uint32_t next; /* number of a page_ref; 0: none */
+    uint32_t next;
     uint32_t block;
 };
+#define PAGE_REF (UINT32_C(1) << 31)
 
 #define MAX_ANNOUNCED 8
 #define PAGE_BUCKETS 4096
@@ -151,15 +174,16 @@ struct engine {
     bool killed, unkillable;  /* blocks died; some of them could not be closed: cache_settle */
     uint8_t *packed;          /* of all blocks, one after the other */
     uint32_t packed_cap, packed_used;
-    struct page_ref *ref;     /* number 0 is not used */
+    struct page_ref *ref;
     uint32_t max_refs, nrefs;
-    uint64_t records_cap;     /* bytes reserved for blocks, packed and ref */
+    uint64_t records_cap;     /* bytes reserved for blocks, groups, packed and ref */
     struct block *block;      /* all blocks, in order of address */
+    struct block_group *group;
     uint32_t max_blocks;
     _Atomic uint32_t nblocks;
     enum host_exit (*enter)(struct cpu *cpu, void *code);
 
-    uint32_t pages[PAGE_BUCKETS]; /* heads of lists of page_refs */
+    uint32_t pages[PAGE_BUCKETS]; /* heads of lists: page_ref */
     struct code_page *code_pages[PAGE_BUCKETS]; /* written.c, like the next two */
     uint64_t code_buckets[PAGE_BUCKETS / 64];
     uint32_t code_copies;
@@ -257,12 +281,39 @@ void cache_clear_jumps(const struct engine *e, struct jump_entry *jumps);
 /* Where the next block starts. */
 static inline uint64_t code_next(const struct engine *e)
 {
-    return ALIGN_UP(e->code_used + HOST_FRONT_BYTES, (uint64_t)16);
+    return ALIGN_UP(e->code_used + HOST_FRONT_BYTES, (uint64_t)BLOCK_ALIGN);
+}
+
+static inline const struct block_group *block_group(const struct engine *e, const struct block *b)
+{
+    return &e->group[(uint32_t)(b - e->block) / BLOCK_GROUP];
+}
+
+/* Of its code, in code memory. */
+static inline uint32_t block_offset(const struct engine *e, const struct block *b)
+{
+    return block_group(e, b)->code + (uint32_t)b->code * BLOCK_ALIGN;
 }
 
 static inline uint8_t *block_code(const struct engine *e, const struct block *b)
 {
-    return e->code + b->code;
+    return e->code + block_offset(e, b);
+}
+
+static inline const uint8_t *block_record(const struct engine *e, const struct block *b)
+{
+    return e->packed + block_group(e, b)->packed + (b->state >> BLOCK_FLAG_BITS);
+}
+
+/* Of a list of a page: the block, and what follows. */
+static inline struct block *page_block(const struct engine *e, uint32_t number)
+{
+    return &e->block[number & PAGE_REF ? e->ref[number & ~PAGE_REF].block : number - 1];
+}
+
+static inline uint32_t *page_next(const struct engine *e, uint32_t number)
+{
+    return number & PAGE_REF ? &e->ref[number & ~PAGE_REF].next : &e->block[number - 1].next;
 }
 
 /* -- written.c: lock held -- */
@@ -277,11 +328,15 @@ void written_forget(struct engine *e);
 /* -- record.c: all but the first in signal handlers, too -- */
 struct record_how {
     bool keep_bytes;       /* the guest's, that it was made from */
+    bool all_marks;        /* not only what faults ask for */
+    unsigned align;        /* the guest's insn_align */
     const uint32_t *first; /* if it takes the place of others: number of the first block for its pc */
 };
 struct record_sizes {
     uint32_t all, links, copy;
 };
+/* One range, from the pc on. */
+bool record_simple(const struct source *g);
 /* At most so many bytes will be written. */
 uint32_t record_bound(const struct source *g, const struct host_code *c);
 struct record_sizes record_pack(uint8_t *out, const struct source *g, const struct host_code *c, const struct record_how *how);
@@ -289,13 +344,12 @@ struct record_sizes record_pack(uint8_t *out, const struct source *g, const stru
 bool block_first(const struct engine *e, const struct block *b, uint32_t *number);
 /* Where its link of that name (an offset in its code) leads; false: it is not a link but the poll behind one. */
 bool block_link(const struct engine *e, const struct block *b, uint32_t name, uint64_t *pc);
-unsigned block_insns(const struct engine *e, const struct block *b);
 /* Of a region: the slots its pins hold.  Nothing else of *cfg is changed. */
 void block_pins(const struct engine *e, const struct block *b, struct host_config *cfg);
 /* Of a region, after a fault at that offset of its code: brings home the slots that are not. */
 void block_recover(const struct engine *e, const struct block *b, uint32_t offset, struct cpu *cpu, const void *ucontext);
 struct block_ranges {
-    unsigned n, insns;
+    unsigned n, nmarks;
     uint32_t bytes; /* in all */
     struct guest_range range[BLOCK_MAX_RANGES];
     const uint8_t *links;
@@ -303,10 +357,10 @@ struct block_ranges {
     const uint8_t *rest; /* what follows: of a region its pins, then the marks */
 };
 void block_ranges(const struct engine *e, const struct block *b, struct block_ranges *out);
-/* Where its guest instructions start in the code, in order of host offset: for (m = block_marks(e, b); block_next_mark(&m);) */
+/* Where its guest instructions that may fault (record_how) start in the code, in order of host offset: for (m = block_marks(e, b); block_next_mark(&m);) */
 struct block_marks {
     const uint8_t *at;
-    unsigned left;
+    unsigned left, align;
     uint32_t offset; /* from the start of the block's code */
     uint64_t pc;
 };

@@ -69,7 +69,7 @@ void tier_sample(struct engine_thread *t, uint64_t pc)
         return;
     struct tier *x = e->tier;
     struct block *b = x ? cache_find(e, pc) : NULL;
-    if (b && !b->region) {
+    if (b && !block_is(b, BLOCK_REGION)) {
         struct sample *s = sample_of(x, pc);
         if (s->pc != pc) {
             if (s->count && s->count != DONE && --s->count) {

@@ -152,18 +152,17 @@ static bool kill_changed(struct engine *e, uint64_t page, uint64_t chunks, const
 {
     bool live = false;
     for (uint32_t *head = &e->pages[page % PAGE_BUCKETS]; *head;) {
-        struct page_ref *ref = &e->ref[*head];
-        struct block *b = &e->block[ref->block];
-        if (!b->dead) {
+        struct block *b = page_block(e, *head);
+        if (!block_is(b, BLOCK_DEAD)) {
             enum verdict v = compare(e, b, page, chunks, now);
             if (v == CHANGED)
                 cache_kill(e, b);
             live |= v == SAME;
         }
-        if (b->dead)
-            *head = ref->next;
+        if (block_is(b, BLOCK_DEAD))
+            *head = *page_next(e, *head);
         else
-            head = &ref->next;
+            head = page_next(e, *head);
     }
     return live;
 }

@@ -46,12 +46,12 @@ static void place_code(uint8_t *code, const struct host_code *c)
     }
 }
 
-/* Where the link leads by which that code was left, or the poll behind it. */
+/* Where the link leads by which that code was left, or the poll behind it.  An inline cache that is not filled has that pc. */
 static uint64_t link_pc(const struct host_code *c, const uint8_t *code, uint64_t name)
 {
-    uint64_t at_name = name - (uint64_t)(uintptr_t)code, pc = 0;
+    uint64_t at_name = name - (uint64_t)(uintptr_t)code, pc = CPU_NO_PC;
     for (unsigned i = 0; i < c->nlinks; i++)
-        if (at_name == c->link[i].at || (at_name == c->link[i].at + HOST_POLL_BYTES && !pc))
+        if (at_name == c->link[i].at || (at_name == c->link[i].at + HOST_POLL_BYTES && pc == CPU_NO_PC))
             pc = c->link[i].pc;
     return pc;
 }

@@ -44,16 +44,25 @@ static uint64_t fvalue(void)
 
 /* -- running emitted code ------------------------------------------------------------------------------------ */
 
-static enum host_exit run(struct cpu *cpu, const struct host_code *c)
+#define ENTRY (at + 4096)
+
+static enum host_exit enter_code(struct cpu *cpu)
 {
-    uint8_t *code = at + 4096;
-    place_code(code, c);
     cpu->return_base = cpu->return_sp = &return_stack[960];
     host_x64.fp_enter(cpu);
-    enum host_exit k = enter(cpu, code);
+    enum host_exit k = enter(cpu, ENTRY);
     host_x64.fp_leave(cpu);
-    if (k == HOST_EXIT_LINK)
-        cpu->exit_value = link_pc(c, code, cpu->exit_value);
+    return k;
+}
+
+static enum host_exit run(struct cpu *cpu, const struct host_code *c)
+{
+    place_code(ENTRY, c);
+    enum host_exit k = enter_code(cpu);
+    if (k == HOST_EXIT_LINK) {
+        cpu->exit_link = cpu->exit_value;
+        cpu->exit_value = link_pc(c, ENTRY, cpu->exit_value);
+    }
     return k;
 }
 
@@ -321,6 +330,69 @@ static void generate(struct gen *g)
 
 static unsigned long refused;
 
+/* -- changes of the code ----------------------------------------------------------------------------------------- */
+
+#define TARGET_PC UINT64_C(0x70000)
+
+static uint32_t in_memory(const uint8_t *p)
+{
+    return (uint32_t)(p - code_mem);
+}
+
+/* A block that leaves for a system call, somewhere else; its entry. */
+static uint32_t target_block(void)
+{
+    uint8_t *p = at + 256 * 1024;
+    struct arena a;
+    struct host_code code;
+    arena_init(&a, 0);
+    struct ir_func *f = ir_func_new(&a, &slots, "target");
+    f->pc = TARGET_PC - 4;
+    ir_block_new(f);
+    ir_emit(f, IR_OP_MARK, IR_VOID, 0, 0, 0, f->pc, 4);
+    ir_emit(f, IR_OP_SYSCALL, IR_VOID, 0, 0, 0, TARGET_PC, 0);
+    CHECK(host_x64.emit(&a, &cfg, f, &code) == BTV_OK, "emit");
+    place_code(p, &code);
+    arena_free(&a);
+    return in_memory(p);
+}
+
+static bool comes_to_target(const struct cpu *start, const struct cpu *before, const unsigned char *mem0)
+{
+    static struct cpu cpu;
+    cpu = *start;
+    memcpy(mem, mem0, MEM_BYTES);
+    enum host_exit k = enter_code(&cpu);
+    return k == HOST_EXIT_SYSCALL && cpu.exit_value == TARGET_PC && (!before || !memcmp(cpu.slot, before->slot, 65 * 8));
+}
+
+/* The code lies where it ran, and left as `end` says. */
+static void patches(const struct host_code *c, const struct cpu *start, enum host_exit k, const struct cpu *end, const unsigned char *mem0)
+{
+    static struct cpu cpu;
+    uint32_t entry = in_memory(ENTRY), target = target_block(), name = end->exit_link ? (uint32_t)(end->exit_link - (uint64_t)(uintptr_t)code_mem) : 0;
+    for (unsigned i = 0; i < c->nlinks; i++)
+        CHECK((c->link[i].at - 5) % 8 <= 3 && (!i || c->link[i - 1].at < c->link[i].at), "link %u at %u", i, c->link[i].at);
+    if (name) {
+        CHECK(!host_x64.link_made(&stubs, code_mem, name), "link at %u", name);
+        host_x64.link_make(&stubs, code_mem, name, target);
+        CHECK(host_x64.link_made(&stubs, code_mem, name), "link at %u", name);
+        if (k == HOST_EXIT_INDIRECT) {
+            CHECK(!host_x64.cache_filled(code_mem, name), "cache at %u", name);
+            host_x64.cache_fill(code_mem, name, end->exit_value);
+            CHECK(host_x64.cache_filled(code_mem, name), "cache at %u", name);
+        }
+        CHECK(comes_to_target(start, end, mem0), "link or cache at %u, kind of exit %d", name, k);
+    }
+    host_x64.link_unmake(&stubs, code_mem, entry);
+    host_x64.close(code_mem, entry);
+    cpu = *start;
+    k = enter_code(&cpu);
+    CHECK(k == HOST_EXIT_LINK && cpu.exit_value == (uint64_t)(uintptr_t)ENTRY, "closed: exit %d", k);
+    host_x64.link_make(&stubs, code_mem, entry, target);
+    CHECK(comes_to_target(start, NULL, mem0), "closed and linked");
+}
+
 static void trial(unsigned long n)
 {
     struct arena a;
@@ -395,6 +467,8 @@ static void trial(unsigned long n)
         }
         str_free(&s);
     }
+    if (n % 8 == 0)
+        patches(&code, &start, k, &em, mem0);
     arena_free(&a);
 }
 

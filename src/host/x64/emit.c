@@ -435,6 +435,9 @@ static void lower(struct em *e, struct ir_ins *i)
     case IR_OP_SC:
     case IR_OP_CAS:
     case IR_OP_RMW:
+        e->out->mark[e->out->nmarks - 1].may_fault = true;
+        em_lower_mem(e, i);
+        break;
     case IR_OP_FENCE: em_lower_mem(e, i); break;
     case IR_OP_ROUNDS: em_lower_rounds(e); break;
     case IR_OP_EXITIF: lower_exitif(e, i); break;
