@@ -198,7 +198,12 @@ static void one(struct gen *g)
     case 4: a = pick(g, t), b = pick(g, t), v = ir_emit(f, bin[rnd(sizeof bin)], t, a, b, 0, 0, 0); break;
     case 5:
     case 6: a = pick(g, t), b = count_of(g, t), v = ir_emit(f, shifts[rnd(sizeof shifts)], t, a, b, 0, 0, 0); break;
-    case 7: a = pick(g, t), v = ir_emit(f, un[rnd(sizeof un)], t, a, 0, 0, 0, 0); break;
+    case 7:
+        if (rnd(2)) /* of what is used in 32 bits alone, the upper half need not be right */
+            a = pick(g, IR_I64), v = ir_emit(f, IR_OP_TRUNC, IR_I32, a, 0, 0, 0, 0);
+        else
+            a = pick(g, t), v = ir_emit(f, un[rnd(sizeof un)], t, a, 0, 0, 0, 0);
+        break;
     case 8: a = pick(g, t), b = pick(g, t), v = ir_emit(f, cmp[rnd(sizeof cmp)], IR_I1, a, b, 0, 0, 0); break;
     case 9: a = pick(g, IR_I1), b = pick(g, t), c = pick(g, t), v = ir_emit(f, IR_OP_SELECT, t, a, b, c, 0, 0); break;
     case 10: a = pick(g, rnd(2) ? IR_I32 : rnd(2) ? IR_I8 : IR_I16), v = ir_emit(f, rnd(2) ? IR_OP_SEXT : IR_OP_ZEXT, IR_I64, a, 0, 0, 0, 0); break;

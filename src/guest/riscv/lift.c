@@ -157,6 +157,19 @@ static ir_val sext(struct lift *c, ir_val a)
     return v;
 }
 
+/* The low half of a register, which is often wanted twice: rules see that it is the same. */
+static ir_val low(struct lift *c, ir_val a)
+{
+    for (unsigned k = 0; k < ARRAY_LEN(c->low); k++)
+        if (c->low[k].wide == a && a)
+            return c->low[k].narrow;
+    ir_val v = to(c, IR_OP_TRUNC, IR_I32, a);
+    unsigned k = c->nlow++ % ARRAY_LEN(c->low);
+    c->low[k].wide = a;
+    c->low[k].narrow = v;
+    return v;
+}
+
 /* Floating-point ops of type t with the rounding mode of field r; ops without a mode have rm = 0 in their rows. */
 static ir_val fp_op(struct lift *c, enum ir_op op, enum ir_type t, ir_val a, ir_val b, ir_val d)
 {
@@ -247,7 +260,7 @@ static ir_val atomic(struct lift *c, enum ir_op op, enum ir_type t, ir_val addr,
 #define plain_load(c, t, a)     load(c, t, a)
 
 #define X(f)       lift_get(c, RV_SLOT_x + RVF_##f)
-#define W(f)       to(c, IR_OP_TRUNC, IR_I32, X(f))
+#define W(f)       low(c, X(f))
 #define SET(f, v)  lift_setx(c, RVF_##f, (v))
 #define F(f)       lift_get(c, RV_SLOT_f + RVF_##f)
 #define FS(f)      unboxed(c, IR_F32, RVF_##f)

@@ -74,8 +74,8 @@ struct lift {
     ir_val slot[RV_SLOTS]; /* current value of each slot, 0: not read yet */
     struct {
         ir_val narrow, wide;
-    } sext[8];             /* sign extensions made lately, */
-    unsigned nsext;        /* so many in all */
+    } sext[8], low[4];     /* sign extensions and low halves made lately, */
+    unsigned nsext, nlow;  /* so many in all */
 };
 
 ir_val lift_get(struct lift *c, unsigned slot);

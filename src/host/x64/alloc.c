@@ -385,9 +385,11 @@ static int early_pin(struct em *e, struct ir_ins *i, uint32_t v)
         return -1;
     int steps = 0;
     for (struct ir_ins *n = i->next; n != put; n = n->next) {
-        if (!n || ++steps > 8)
+        if (!n || ++steps > 16)
             return -1;
-        if ((!(ir_op_info[n->op].flags & IR_F_PURE) && n->op != IR_OP_PUT) || n->op == IR_OP_NANUNBOX)
+        if (n->op == IR_OP_PUT || (n->op == IR_OP_MARK && !(n->flags & (INS_BAIL | INS_BACK))))
+            continue;
+        if (!(ir_op_info[n->op].flags & IR_F_PURE) || em_may_bail(n))
             return -1;
     }
     return r;

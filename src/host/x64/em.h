@@ -66,12 +66,14 @@ enum val_flag {
     VAL_ZX = 1,      /* the register's bits above the type are zero */
     VAL_SEXT = 2,    /* a LOAD that sign-extends at once */
     VAL_SWAP = 4,    /* a LOAD that reverses the bytes at once */
+    VAL_LOW = 8,     /* an i64 of which only the low 32 bits are right, and wanted */
 };
 
 struct val {
     uint32_t rep;
     uint32_t uses;      /* left */
     uint32_t addr_uses; /* of these, as the address of a LOAD or STORE */
+    uint32_t low_uses;  /* planning: uses (ir_ins.uses) that read no more than the low 32 bits, or that came to nothing */
     struct ir_ins *put; /* first PUT of it, or NULL */
     int8_t reg;         /* a register that holds it, or -1 */
     int8_t spill;

@@ -4,6 +4,11 @@
  */
 #include "host/x64/em.h"
 
+static int size_of(const struct em *e, const struct ir_ins *i)
+{
+    return e->val[i->dst].flags & VAL_LOW ? 4 : em_size((enum ir_type)i->type);
+}
+
 struct alu {
     enum x64_row r_rm, rm_r, imm8, imm32;
 };
@@ -25,7 +30,10 @@ static const struct alu *alu_of(enum ir_op op)
 
 static void alu_imm(struct em *e, const struct alu *a, int size, int reg, int64_t imm)
 {
-    x64_ri(&e->b, imm == (int8_t)imm ? a->imm8 : a->imm32, size, reg, imm);
+    if (imm == -1 && a->imm8 == X64_XOR_RM_IMM8)
+        x64_r(&e->b, X64_NOT_RM, size, reg);
+    else
+        x64_ri(&e->b, imm == (int8_t)imm ? a->imm8 : a->imm32, size, reg, imm);
 }
 
 static void op_opnd(struct em *e, enum x64_row row, int size, int reg, struct opnd o)
@@ -87,7 +95,7 @@ static bool alu_in_memory(struct em *e, struct ir_ins *i, const struct alu *a, i
 static void lower_alu(struct em *e, struct ir_ins *i)
 {
     const struct alu *a = alu_of((enum ir_op)i->op);
-    int size = em_size((enum ir_type)i->type);
+    int size = size_of(e, i);
     if (alu_in_memory(e, i, a, size))
         return;
     struct opnd b = em_use(e, i->arg[1], OPND_REG | OPND_MEM | OPND_IMM);
@@ -120,7 +128,7 @@ static void lower_alu(struct em *e, struct ir_ins *i)
 
 static void lower_mul(struct em *e, struct ir_ins *i)
 {
-    int size = em_size((enum ir_type)i->type);
+    int size = size_of(e, i);
     struct opnd b = em_use(e, i->arg[1], OPND_REG | OPND_MEM | OPND_IMM);
     struct opnd x = em_use(e, i->arg[0], OPND_REG | OPND_MEM);
     em_done(e, i->arg[0]);
@@ -283,7 +291,7 @@ static void lower_shift(struct em *e, struct ir_ins *i)
         {X64_ROR_RM_IMM8, X64_ROR_RM_CL, 0},
     };
     unsigned k = i->op == IR_OP_SHL ? 0 : i->op == IR_OP_SHR ? 1 : i->op == IR_OP_SAR ? 2 : i->op == IR_OP_ROTL ? 3 : 4;
-    int size = em_size((enum ir_type)i->type);
+    int size = size_of(e, i);
     unsigned w = (unsigned)size * 8, flags = size == 4 ? VAL_ZX : 0;
     uint64_t n;
     if (em_const(e, i->arg[1], &n)) {
@@ -401,7 +409,7 @@ static void lower_compare(struct em *e, struct ir_ins *i)
 
 static void lower_select(struct em *e, struct ir_ins *i)
 {
-    int size = em_size((enum ir_type)i->type);
+    int size = size_of(e, i);
     /* operands first: fetching them must not come between the comparison and the cmov */
     struct opnd yes = em_use(e, i->arg[1], OPND_REG | OPND_MEM);
     struct opnd no = em_use(e, i->arg[2], OPND_REG | OPND_MEM | OPND_IMM);

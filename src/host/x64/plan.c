@@ -1,7 +1,7 @@
 /*
  * The backward walk before emission: what each value will be, what nobody needs, what must be interpreted.
  *
- * Counts uses; makes conversions that cost nothing aliases; folds additions into addresses, masks into shift counts, negations
+ * Counts uses; makes conversions that cost nothing aliases; does 64-bit ops whose upper half nobody reads in 32 bits; folds additions into addresses, masks into shift counts, negations
  * into multiply-adds and comparisons into branches; drops PUTs that nobody can see; marks guest instructions that have an
  * op without a lowering.
  */
@@ -53,15 +53,55 @@ static bool is_address_add(const struct em *e, const struct ir_ins *i)
     return ir_is_const(e->f, i->arg[1], &k) ? (int64_t)k == (int32_t)k : true;
 }
 
+static void reads_low(struct em *e, const struct ir_ins *i, unsigned from)
+{
+    for (unsigned k = from; k < i->nargs; k++)
+        e->val[i->arg[k]].low_uses++;
+}
+
+/* All users of a 64-bit value read its low half: so does the op that makes it, if its low half depends on no more.  True: an alias now. */
+static bool plan_low(struct em *e, struct ir_ins *i)
+{
+    uint64_t n;
+    if (i->type != IR_I64 || e->val[i->dst].low_uses != i->uses)
+        return false;
+    switch (i->op) {
+    case IR_OP_SEXT:
+    case IR_OP_ZEXT:
+        if (ir_typeof(e->f, i->arg[0]) != IR_I32)
+            return false;
+        make_alias(e, i);
+        return true;
+    case IR_OP_SHL:
+        if (!ir_is_const(e->f, i->arg[1], &n))
+            return false;
+        e->val[i->arg[0]].low_uses++;
+        break;
+    case IR_OP_ADD:
+    case IR_OP_SUB:
+    case IR_OP_MUL:
+    case IR_OP_AND:
+    case IR_OP_OR:
+    case IR_OP_XOR: reads_low(e, i, 0); break;
+    case IR_OP_SELECT: reads_low(e, i, 1); break;
+    default: return false;
+    }
+    e->val[i->dst].flags |= VAL_LOW;
+    return false;
+}
+
 /* How the value of a PURE instruction will be made, now that all its users are known. */
 static void plan_value(struct em *e, struct ir_ins *i)
 {
     struct val *v = &e->val[i->dst];
     const struct ir_ins *src = i->nargs ? e->f->def[i->arg[0]] : NULL;
     v->kind = VAL_NORMAL;
+    if (plan_low(e, i))
+        return;
     switch (i->op) {
     case IR_OP_CONST: v->kind = VAL_CONST; return;
     case IR_OP_TRUNC:
+        reads_low(e, i, 0);
         if (i->type != IR_I1) {
             make_alias(e, i);
             return;
@@ -438,13 +478,17 @@ static void plan_block(struct em *e, struct ir_block *b)
         if (!(ir_op_info[i->op].flags & IR_F_PURE) || i->op == IR_OP_NANUNBOX) {
             if (i->op != IR_OP_MARK)
                 i->flags = 0;
-            if (!plan_state(e, i, dead))
+            if (!plan_state(e, i, dead)) {
+                reads_low(e, i, 0);
                 continue;
+            }
         }
         plan_flags(e, i);
         if (ir_op_info[i->op].flags & IR_F_PURE) {
-            if (!e->val[i->dst].uses)
-                continue; /* kind stays VAL_NONE: not emitted */
+            if (!e->val[i->dst].uses) { /* kind stays VAL_NONE: not emitted */
+                reads_low(e, i, 0);
+                continue;
+            }
             plan_operands(e, i);
             plan_value(e, i);
             continue;
@@ -465,5 +509,5 @@ void em_plan(struct em *e)
         plan_block(e, b);
     }
     for (uint32_t v = 1; v < e->f->nvals; v++)
-        e->val[v].flags &= VAL_SEXT | VAL_SWAP | VAL_ZX;
+        e->val[v].flags &= VAL_SEXT | VAL_SWAP | VAL_ZX | VAL_LOW;
 }
