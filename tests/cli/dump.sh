@@ -13,7 +13,7 @@ for stage in decode lift opt alloc emit; do
 done
 has 'mark 0x4000, 4'
 has '; 0x4004: jalr'
-has '; stub ret-miss'
+has '; stub ret-even'
 run 0 dump --hex 13051500 --stage lift
 has 'put.i64 $a0, v3'
 "$btv" dump --hex 13051500 --stage lift | "$btv" eval --set a0=4 - >"$tmp/out" # one tool reads what the other prints
@@ -23,6 +23,19 @@ has '; link 0 -> 0x'
 has '; -- cold --'
 has '; link 1 -> 0x'
 has '; stub link'
+# c.addi16sp sp, -48; c.sdsp ra, 40(sp); c.ldsp ra, 40(sp); c.addi16sp sp, 48; ret: the old sp is not kept anywhere, and the return needs no mask
+run 0 dump --hex '7971 06f4 a270 4561 8280' --stage lift,emit
+has 'v9 = add.i64 v3, 40'
+lacks 'lea'
+lacks '0xfffffffffffffffe'
+# c.addi a5, 1; c.addi a5, 1: nothing between could see the first
+run 0 dump --hex '8507 8507' --stage lift
+has 'add.i64 v1, 2'
+# a jump backward that a block follows does not look for requests, a way back to the block's start or before does
+run 0 dump --hex '6f00c000 13000000 67800000 6ff09fff' --at 0x10000 --stage emit
+lacks 'interrupt'
+run 0 dump --hex '63045500 6ff0dfff' --at 0x10000 --stage emit
+has 'interrupt'
 run 0 dump --hex 00000000 --stage lift
 has 'trap illegal'
 run 0 dump --hex '13051500 13051500 13051500' --insns 1 --count 3 --stage decode

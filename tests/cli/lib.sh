@@ -51,6 +51,15 @@ has() {
     fi
 }
 
+# lacks TEXT: it does not
+lacks() {
+    if grep -qF -e "$1" "$tmp/out"; then
+        bad "in the output: $1"
+    else
+        passed=$((passed + 1))
+    fi
+}
+
 done_() {
     echo "$passed passed, $failed failed"
     [ "$failed" -eq 0 ]

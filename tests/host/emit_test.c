@@ -327,6 +327,8 @@ static void generate(struct gen *g)
     if (rnd(3) == 0) {
         unsigned kind = rnd(3);
         ir_val to = pick(g, IR_I64);
+        if (rnd(2)) /* as guests do whose instructions lie at even addresses */
+            to = ir_emit(g->f, IR_OP_AND, IR_I64, to, ir_const(g->f, IR_I64, ~UINT64_C(1)), 0, 0, 0);
         ir_emit(g->f, IR_OP_GOTOIND, IR_VOID, to, 0, 0, kind, kind != IR_JUMP_CALL ? 0 : rnd(2) ? 0x12345678 : UINT64_C(0x123456789abc));
     } else {
         ir_emit(g->f, IR_OP_GOTO, IR_VOID, 0, 0, 0, 0x30000, rnd(3) ? 0 : 0x30004);

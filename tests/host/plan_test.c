@@ -40,6 +40,22 @@ static const struct {
     {"a result that is not made there, because a load between may fault",
      "  v1 = get.i64 $s10\n  v2 = add.i64 v1, 1\n  mark 0x10004, 4\n  v3 = load.i64 [v1]\n  put.i64 $s13, v3\n  mark 0x10008, 4\n  put.i64 $s11, v2\n",
      "mov rdi", "lea rdi"},
+    {"what an addition makes of a loaded value is made in place, in the register of its slot",
+     "  v1 = get.i64 $s10\n  v2 = load.i64 [v1]\n  v3 = and.i64 v2, 124\n  put.i64 $s11, v3\n", "mov rdi, QWORD PTR [rsi]", "rax"},
+    {"not so if the slot is read between",
+     "  v1 = get.i64 $s10\n  v2 = load.i64 [v1]\n  v3 = get.i64 $s11\n  v4 = and.i64 v2, 124\n  put.i64 $s11, v4\n  put.i64 $s15, v3\n", NULL,
+     "mov rdi, QWORD PTR [rsi]"},
+    {"a comparison with 0 of what has just been computed",
+     "  v1 = get.i64 $s10\n  v2 = and.i64 v1, 124\n  put.i64 $s11, v2\n  v3 = ne.i64 v2, 0\n  exitif v3 -> 0x30000\n", "jne", "test"},
+    {"also of its sign, after a logical op",
+     "  v1 = get.i64 $s10\n  v2 = get.i64 $s11\n  v3 = xor.i64 v1, v2\n  put.i64 $s11, v3\n  v4 = lts.i64 v3, 0\n  exitif v4 -> 0x30000\n", "jl", "test"},
+    {"not of the sign of a sum, which may have overflowed",
+     "  v1 = get.i64 $s10\n  v2 = add.i64 v1, v1\n  v3 = get.i64 $s11\n  v4 = add.i64 v3, v2\n  put.i64 $s11, v4\n  v5 = lts.i64 v4, 0\n  exitif v5 -> 0x30000\n",
+     "test", NULL},
+    {"not after a complement, which sets no flags", "  v1 = get.i64 $s10\n  v2 = xor.i64 v1, -1\n  put.i64 $s10, v2\n  v3 = ne.i64 v2, 0\n  exitif v3 -> 0x30000\n",
+     "test", NULL},
+    {"not in 64 bits after 32", "  v1 = get.i64 $s10\n  v2 = trunc.i32 v1\n  v3 = and.i32 v2, 124\n  v4 = zext.i64 v3\n  put.i64 $s11, v4\n  v5 = ne.i64 v4, 0\n"
+     "  exitif v5 -> 0x30000\n", "test", NULL},
 };
 
 static void trial(const char *what, const char *body, const char *with, const char *without)

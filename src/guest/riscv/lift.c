@@ -83,6 +83,7 @@ static void branch(struct lift *c, ir_val cond)
     if (both_ways(c, cond, target))
         return;
     ir_emit(c->f, IR_OP_EXITIF, IR_VOID, cond, 0, 0, target, 0);
+    c->seen = c->f->nvals;
     if (c->in->imm > 0 && c->exits < c->g->max_side_exits)
         c->exits++;
     else
@@ -133,9 +134,32 @@ static void fence(struct lift *c, unsigned before, unsigned after)
 
 /* -- operations -------------------------------------------------------------------------------------------- */
 
-/* An op whose result has the type of its first operand, or i1. */
+/* v = x + a constant, and not a constant itself: x, or 0. */
+static ir_val base_of(const struct lift *c, ir_val v, uint64_t *k)
+{
+    const struct ir_ins *d = c->f->def[v];
+    return d->op == IR_OP_ADD && d->type == IR_I64 && ir_is_const(c->f, d->arg[1], k) ? d->arg[0] : 0;
+}
+
+/* Has every register that held x been overwritten? */
+static bool overwritten(const struct lift *c, ir_val x)
+{
+    for (unsigned k = 1; k < 32; k++)
+        if (c->slot[RV_SLOT_x + k] == x)
+            return false;
+    return true;
+}
+
+/*
+ * An op whose result has the type of its first operand, or i1.  y + a constant is not folded to x + another if a register had to be right with
+ * y already and none has x: y is at hand, and x need not be kept.
+ */
 static ir_val same(struct lift *c, enum ir_op op, ir_val a, ir_val b)
 {
+    uint64_t k;
+    ir_val x = op == IR_OP_ADD && a < c->seen && ir_is_const(c->f, b, &k) && k ? base_of(c, a, &k) : 0;
+    if (x && overwritten(c, x))
+        return ir_emit(c->f, op, ir_typeof(c->f, a), a, b, 0, 0, 0);
     return ir_make(c->f, op, ir_typeof(c->f, a), a, b, 0);
 }
 
@@ -211,13 +235,30 @@ static ir_val sign_against(struct lift *c, ir_val a, ir_val b)
     return a == b ? same(c, IR_OP_FNEG, a, 0) : same(c, IR_OP_FSGNJ, a, same(c, IR_OP_FNEG, b, 0));
 }
 
+/* The same for the address of an access, in case of whose fault registers have to be right: the one that is named, or sp. */
+static ir_val address(struct lift *c, ir_val addr)
+{
+    uint64_t a, b;
+    ir_val x = base_of(c, addr, &a);
+    for (unsigned k = 0; k < 2 && x; k++) {
+        ir_val y = c->slot[RV_SLOT_x + (k ? 2u : c->in->rs1)];
+        if (y && y != addr && base_of(c, y, &b) == x && overwritten(c, x))
+            return ir_emit(c->f, IR_OP_ADD, IR_I64, y, ir_const(c->f, IR_I64, a - b), 0, 0, 0);
+    }
+    return addr;
+}
+
 static ir_val load(struct lift *c, enum ir_type t, ir_val addr)
 {
+    addr = address(c, addr);
+    c->seen = c->f->nvals;
     return ir_emit(c->f, IR_OP_LOAD, t, addr, 0, 0, IR_RELAXED, 0);
 }
 
 static void store(struct lift *c, ir_val addr, ir_val v)
 {
+    addr = address(c, addr);
+    c->seen = c->f->nvals;
     ir_emit(c->f, IR_OP_STORE, IR_VOID, addr, v, 0, IR_RELAXED, 0);
 }
 

@@ -71,6 +71,7 @@ struct lift {
     bool ended;            /* the block has its terminator */
     bool apart;            /* this instruction may not be executed: its result is only noted, in slot[] and written */
     uint32_t written;      /* integer registers written while apart */
+    ir_val seen;           /* values below this were made before something that may fault or leave */
     ir_val slot[RV_SLOTS]; /* current value of each slot, 0: not read yet */
     struct {
         ir_val narrow, wide;

@@ -373,6 +373,13 @@ void em_done(struct em *e, uint32_t v)
 static int early_pin(struct em *e, struct ir_ins *i, uint32_t v)
 {
     struct ir_ins *put = e->val[v].put;
+    for (int depth = 0; !put && depth < 4; depth++) { /* or of what is made of it in place */
+        const struct ir_ins *next = e->val[v].uses == 1 ? e->val[v].into : NULL;
+        if (!next)
+            return -1;
+        v = next->dst;
+        put = e->val[v].put;
+    }
     if (!put)
         return -1;
     int r = em_pin(e, (unsigned)put->imm);

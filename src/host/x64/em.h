@@ -35,6 +35,7 @@ enum em_stub {
     EM_STUB_PROBE,     /* rax = guest pc, rcx = name of the inline cache: the thread's jump table */
     EM_STUB_INDIRECT,  /* rax = guest pc; cpu->exit_link set */
     EM_STUB_UNKNOWN,   /* the same, without an inline cache */
+    EM_STUB_RET_EVEN,  /* rax = guest pc, but for bit 0, which is to be cleared: no match at the top of the return stack yet */
     EM_STUB_RET_MISS,  /* rax = guest pc: look deeper in the return stack, then the jump table */
     EM_STUB_SYSCALL,   /* rax = guest pc after */
     EM_STUB_ISYNC,     /* rax = guest pc */
@@ -75,6 +76,7 @@ struct val {
     uint32_t addr_uses; /* of these, as the address of a LOAD or STORE */
     uint32_t low_uses;  /* planning: uses (ir_ins.uses) that read no more than the low 32 bits, or that came to nothing */
     struct ir_ins *put; /* first PUT of it, or NULL */
+    struct ir_ins *into; /* what may change it in place: the last use of an integer by an op that makes another of it; or NULL */
     int8_t reg;         /* a register that holds it, or -1 */
     int8_t spill;
     int8_t slot;        /* a guest slot in memory that holds it */
@@ -149,6 +151,10 @@ struct em {
     unsigned ncompare;
     bool bailed;               /* planning: something may bail between the two, before the first of these */
     uint32_t ll_value;         /* emitting: of the last LL that is one of a pair */
+    size_t flags_at;           /* the code up to here has set the host's flags as a comparison of flags_reg with 0 does: */
+    int8_t flags_reg;
+    uint8_t flags_size;
+    bool flags_logic;          /* all of them, not the zero flag alone */
     size_t again;              /* offset of what a jump to the function's own pc leads to */
     bool rounds;               /* the loop has vector code in front of it */
     bool fp_read;              /* cpu.host_fp holds what the host's control register does: read and not used since */

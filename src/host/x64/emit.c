@@ -119,9 +119,10 @@ static void test_pending(struct em *e)
 
 /* -- exits ------------------------------------------------------------------------------------------------------ */
 
+/* Is this a way out where requests are looked at?  See looks_inside (plan.c). */
 static bool backward(const struct em *e, uint64_t target)
 {
-    return target <= e->pc;
+    return target <= (e->region ? e->pc : e->f->pc);
 }
 
 static bool loops(const struct em *e, uint64_t target)
@@ -231,19 +232,23 @@ static void lower_goto(struct em *e, struct ir_ins *i)
 static void lower_gotoind(struct em *e, struct ir_ins *i)
 {
     em_put_home(e);
-    int r = em_use_reg(e, i->arg[0]);
+    uint32_t to = i->arg[0];
+    bool odd = e->val[to].kind == VAL_FOLD; /* an address with bit 0, which is to be cleared, matches no entry */
+    if (odd)
+        to = e->f->def[to]->arg[0];
+    int r = em_use_reg(e, to);
     if (r != X64_RAX) {
         em_take(e, X64_RAX);
         x64_rr(&e->b, X64_MOV_R_RM, 8, X64_RAX, r);
     }
     em_kill(e, X64_RAX);
     e->locked |= 1u << X64_RAX;
-    em_done(e, i->arg[0]);
+    em_done(e, to);
     em_leave_region(e);
     if (i->imm == IR_JUMP_RET) {
         x64_rm(&e->b, X64_CMP_R_RM, 8, X64_RAX, (struct x64_mem){.base = X64_RSP, .index = X64_NOREG, .disp = 8});
         x64_jcc(&e->b, X64_NE, 0);
-        add_reloc(e, e->b.len - 4, EM_STUB_RET_MISS);
+        add_reloc(e, e->b.len - 4, odd ? EM_STUB_RET_EVEN : EM_STUB_RET_MISS);
         x64_0(&e->b, X64_RET, 0);
         return;
     }
@@ -523,6 +528,7 @@ static void start_block(struct em *e, struct ir_block *b)
 {
     bool on = b != e->f->first && em_continues(e, b) && !e->ended;
     e->at = b;
+    e->flags_reg = -1;
     e->block_at[b->id] = (uint32_t)e->b.len;
     e->ended = false;
     if (on)

@@ -28,6 +28,20 @@ static const struct alu *alu_of(enum ir_op op)
     }
 }
 
+/* What has just been emitted set the host's flags by the result in reg: all as a comparison with 0 does, or the zero flag alone. */
+static void note_flags(struct em *e, int reg, int size, bool logic)
+{
+    e->flags_at = e->b.len;
+    e->flags_reg = (int8_t)reg;
+    e->flags_size = (uint8_t)size;
+    e->flags_logic = logic;
+}
+
+static bool flags_are_of(const struct em *e, int reg, int size, enum x64_cc cc)
+{
+    return e->flags_at == e->b.len && e->flags_reg == reg && e->flags_size == size && (e->flags_logic || cc == X64_E || cc == X64_NE);
+}
+
 static void alu_imm(struct em *e, const struct alu *a, int size, int reg, int64_t imm)
 {
     if (imm == -1 && a->imm8 == X64_XOR_RM_IMM8)
@@ -106,11 +120,14 @@ static void lower_alu(struct em *e, struct ir_ins *i)
     if (i->op != IR_OP_SUB && b.kind == OPND_REG && (x.kind != OPND_REG || em_val(e, i->arg[0])->uses))
         prefer = b.reg;
     int d = em_dst(e, i, prefer);
+    bool moved = false;
     if (x.kind == OPND_REG && d == x.reg) {
         alu_opnd(e, a, size, d, b);
     } else if (i->op == IR_OP_ADD && x.kind == OPND_REG && b.kind == OPND_IMM) {
+        moved = true;
         x64_rm(&e->b, X64_LEA_R_M, size, d, (struct x64_mem){.base = x.reg, .index = X64_NOREG, .disp = (int32_t)b.imm});
     } else if (i->op == IR_OP_ADD && x.kind == OPND_REG && b.kind == OPND_REG && d != b.reg) {
+        moved = true;
         x64_rm(&e->b, X64_LEA_R_M, size, d, (struct x64_mem){.base = x.reg, .index = b.reg});
     } else if (uses_reg(b, d) && i->op != IR_OP_SUB) {
         alu_opnd(e, a, size, d, x);
@@ -118,11 +135,14 @@ static void lower_alu(struct em *e, struct ir_ins *i)
         x64_r(&e->b, X64_NEG_RM, size, d);
         op_opnd(e, X64_ADD_R_RM, size, d, x);
     } else if (i->op == IR_OP_SUB && b.kind == OPND_IMM && b.imm != INT32_MIN) {
+        moved = true;
         x64_rm(&e->b, X64_LEA_R_M, size, d, (struct x64_mem){.base = x.reg, .index = X64_NOREG, .disp = (int32_t)-b.imm});
     } else {
         mov_opnd(e, size, d, x);
         alu_opnd(e, a, size, d, b);
     }
+    if (!moved && !(i->op == IR_OP_XOR && b.kind == OPND_IMM && b.imm == -1)) /* neither LEA nor NOT */
+        note_flags(e, d, size, i->op == IR_OP_AND || i->op == IR_OP_OR || i->op == IR_OP_XOR);
     em_def(e, i, d, size == 4 ? VAL_ZX : 0);
 }
 
@@ -384,6 +404,8 @@ enum x64_cc em_compare(struct em *e, uint32_t cond)
     struct opnd x = em_use(e, a, y.kind == OPND_MEM ? OPND_REG : OPND_REG | OPND_MEM);
     if (y.kind == OPND_IMM && x.kind == OPND_MEM)
         x64_mi(&e->b, y.imm == (int8_t)y.imm ? X64_CMP_RM_IMM8 : X64_CMP_RM_IMM32, size, x.mem, y.imm);
+    else if (y.kind == OPND_IMM && y.imm == 0 && flags_are_of(e, x.reg, size, cc))
+        ;
     else if (y.kind == OPND_IMM && y.imm == 0)
         x64_rr(&e->b, X64_TEST_RM_R, size, x.reg, x.reg);
     else if (y.kind == OPND_IMM)

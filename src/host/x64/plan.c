@@ -8,7 +8,7 @@
 #include "host/x64/em.h"
 
 /* Scratch bits of val.flags while planning: some user takes the value as ... */
-enum { PLAN_COND = 0x80 /* a condition */, PLAN_FMA = 0x40 /* a factor or addend */, PLAN_COUNT = 0x20 /* a shift count */ };
+enum { PLAN_COND = 0x80 /* a condition */, PLAN_FMA = 0x40 /* a factor or addend */, PLAN_COUNT = 0x20 /* a shift count */, PLAN_RETURN = 0x10 /* where to return to */ };
 
 /* Does a 32-bit op leave the upper half of its host register zero? */
 static bool zeroes_upper(const struct ir_ins *d)
@@ -43,6 +43,8 @@ static void make_alias(struct em *e, struct ir_ins *i)
     s->uses += v->uses;
     if (v->put)
         s->put = v->put;
+    if (!s->into)
+        s->into = v->into;
 }
 
 static bool is_address_add(const struct em *e, const struct ir_ins *i)
@@ -155,6 +157,8 @@ static void plan_value(struct em *e, struct ir_ins *i)
         uint64_t m;
         if ((v->flags & PLAN_COUNT) && v->addr_uses == v->uses && ir_is_const(e->f, i->arg[1], &m) && m == ir_bits((enum ir_type)i->type) - 1)
             v->kind = VAL_FOLD;
+        if ((v->flags & PLAN_RETURN) && i->uses == 1 && ir_is_const(e->f, i->arg[1], &m) && m == ~UINT64_C(1))
+            v->kind = VAL_FOLD;
         break;
     }
     default: break;
@@ -165,6 +169,13 @@ static void plan_value(struct em *e, struct ir_ins *i)
     }
     for (unsigned k = 0; k < i->nargs; k++)
         e->val[i->arg[k]].uses++;
+}
+
+static void may_go_into(struct em *e, struct ir_ins *i)
+{
+    struct val *x = &e->val[i->arg[0]];
+    if (!x->into)
+        x->into = i;
 }
 
 /* Marks operands that their user could absorb. `addr_uses` counts absorbing uses of any sort. */
@@ -193,8 +204,22 @@ static void plan_operands(struct em *e, struct ir_ins *i)
     case IR_OP_ROTR:
         e->val[i->arg[1]].flags |= PLAN_COUNT;
         e->val[i->arg[1]].addr_uses++;
+        may_go_into(e, i);
         break;
+    case IR_OP_ADD:
+    case IR_OP_SUB:
+    case IR_OP_MUL:
+    case IR_OP_AND:
+    case IR_OP_OR:
+    case IR_OP_XOR:
+    case IR_OP_SEXT:
+    case IR_OP_ZEXT:
+    case IR_OP_TRUNC: may_go_into(e, i); break;
     case IR_OP_PUT: e->val[i->arg[0]].put = i; break;
+    case IR_OP_GOTOIND:
+        if (i->imm == IR_JUMP_RET)
+            e->val[i->arg[0]].flags |= PLAN_RETURN;
+        break;
     default: break;
     }
 }
@@ -466,13 +491,24 @@ static void plan_flags(struct em *e, struct ir_ins *i)
     }
 }
 
+/*
+ * Every cycle of guest code has to look for requests somewhere.  Blocks do on their way to a block that starts at or before their own start,
+ * so jumps backward that a block follows need not; but where a block with such a jump ends with a call that comes back to before its start,
+ * the return does not look.  In a region, which has several blocks, ways out look at where they are.
+ */
+static bool looks_inside(const struct em *e, const struct ir_block *b)
+{
+    const struct ir_ins *last = b->last;
+    return e->region || ((last->op == IR_OP_GOTO || last->op == IR_OP_GOTOIND) && last->aux && last->aux <= e->f->pc);
+}
+
 static void plan_block(struct em *e, struct ir_block *b)
 {
-    uint64_t dead[2] = {0}, pc = 0;
+    uint64_t dead[2] = {0}, pc = looks_inside(e, b) ? 0 : UINT64_MAX;
     for (struct ir_ins *i = b->first; i; i = i->next)
         if (i->op == IR_OP_MARK) {
-            i->flags = i->imm <= pc ? INS_BACK : 0;
-            pc = i->imm;
+            i->flags = pc != UINT64_MAX && i->imm <= pc ? INS_BACK : 0;
+            pc = pc != UINT64_MAX ? i->imm : pc;
         }
     for (struct ir_ins *i = b->last; i; i = i->prev) {
         if (!(ir_op_info[i->op].flags & IR_F_PURE) || i->op == IR_OP_NANUNBOX) {

@@ -139,11 +139,15 @@ static size_t emit_probe(struct x64_buf *b)
  * rax = guest pc.  A return that does not match the newest entry: perhaps frames were skipped.  Frames left for good (longjmp, threads of
  * the guest's own making) leave entries behind: with many of them and no match the stack starts anew, before it overflows.
  */
-static void emit_ret_miss(struct x64_buf *b)
+static void emit_ret_miss(struct x64_buf *b, struct host_stubs *out)
 {
-    size_t hit[4];
-    for (int k = 0; k < 4; k++) {
-        x64_rm(b, X64_CMP_R_RM, 8, X64_RAX, (struct x64_mem){.base = X64_RSP, .index = X64_NOREG, .disp = 8 + 16 * (k + 1)});
+    out->offset[EM_STUB_RET_EVEN] = (uint32_t)b->len;
+    x64_ri(b, X64_AND_RM_IMM8, 8, X64_RAX, -2);
+    size_t hit[5];
+    for (int k = 0; k < 5; k++) {
+        if (k == 1)
+            out->offset[EM_STUB_RET_MISS] = (uint32_t)b->len;
+        x64_rm(b, X64_CMP_R_RM, 8, X64_RAX, (struct x64_mem){.base = X64_RSP, .index = X64_NOREG, .disp = 8 + 16 * k});
         hit[k] = x64_jcc(b, X64_E, 0);
     }
     size_t miss = find_entry(b);
@@ -154,9 +158,9 @@ static void emit_ret_miss(struct x64_buf *b)
     x64_patch8(b, deep, b->len);
     x64_rm(b, X64_MOV_R_RM, 8, X64_RSP, em_cpu(offsetof(struct cpu, return_base)));
     x64_m(b, X64_JMP_RM, 8, entry_code);
-    for (int k = 0; k < 4; k++) {
+    for (int k = 0; k < 5; k++) {
         x64_patch(b, hit[k], b->len);
-        x64_ri(b, X64_ADD_RM_IMM8, 8, X64_RSP, 16 * (k + 1));
+        x64_ri(b, X64_ADD_RM_IMM8, 8, X64_RSP, 16 * k);
         x64_0(b, X64_RET, 0);
     }
     x64_patch(b, miss, b->len); /* falls into EM_STUB_UNKNOWN */
@@ -195,8 +199,7 @@ static enum btv_status stubs(struct arena *a, const struct host_config *cfg, str
     common[ARRAY_LEN(exits) + 1] = x64_jmp(&b, 0);
     out->offset[EM_STUB_PROBE] = (uint32_t)b.len;
     size_t miss = emit_probe(&b);
-    out->offset[EM_STUB_RET_MISS] = (uint32_t)b.len;
-    emit_ret_miss(&b);
+    emit_ret_miss(&b, out);
     out->offset[EM_STUB_UNKNOWN] = (uint32_t)b.len;
     x64_rr(&b, X64_XOR_R_RM, 4, X64_RCX, X64_RCX);
     x64_patch(&b, miss, b.len);
@@ -237,7 +240,7 @@ static const char *pin_name(unsigned i)
 static const char *stub_name(unsigned i)
 {
     static const char *const name[EM_STUB_COUNT] = {
-        [EM_STUB_LINK] = "link",           [EM_STUB_LINK_CALL] = "link-call", [EM_STUB_INDIRECT] = "indirect", [EM_STUB_RET_MISS] = "ret-miss", [EM_STUB_PROBE] = "probe",   [EM_STUB_SYSCALL] = "syscall",
+        [EM_STUB_LINK] = "link",           [EM_STUB_LINK_CALL] = "link-call", [EM_STUB_INDIRECT] = "indirect", [EM_STUB_RET_MISS] = "ret-miss", [EM_STUB_RET_EVEN] = "ret-even", [EM_STUB_PROBE] = "probe",   [EM_STUB_SYSCALL] = "syscall",
         [EM_STUB_ISYNC] = "isync",         [EM_STUB_BAIL] = "bail",         [EM_STUB_INTERRUPT] = "interrupt", [EM_STUB_TRAP] = "trap",
         [EM_STUB_HELPER] = "helper",
         [EM_CONST_NAN64] = "nan64",        [EM_CONST_NAN32] = "nan32",      [EM_CONST_SIGN64] = "sign64",      [EM_CONST_SIGN32] = "sign32",

@@ -34,6 +34,10 @@ static __attribute__((noinline)) int odd(unsigned n)
     return r;
 }
 
+/* Bit 0 of the address of a return does not count. */
+long odd_return(long x);
+__asm__(".text\n.balign 4\nodd_return:\n addi a0, a0, 1\n ori ra, ra, 1\n ret\n");
+
 static jmp_buf env;
 static __attribute__((noinline)) void fall(unsigned n, int value)
 {
@@ -110,6 +114,11 @@ int main(void)
         want ^= n & 3;
     CHECK((unsigned long)r[0] == (want & 0xffffff) && r[0] == r[1], "recursion: %#lx, want %#lx", (unsigned long)r[0], want & 0xffffff);
     CHECK(even(100000) == 1 && even(50001) == 0, "mutual recursion");
+
+    long odds = 0;
+    for (int i = 0; i < 5000; i++)
+        odds += odd_return(i);
+    CHECK(odds == 5000l * 5001 / 2, "returns to odd addresses: %ld", odds);
 
     long sum = 0;
     for (volatile int i = 0; i < 5000; i++) {
