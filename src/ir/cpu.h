@@ -31,8 +31,12 @@ struct cpu_trap {
     uint64_t value;
 };
 
-/* Marks empty entries of the jump table and the bottom of the return stack: no guest of ours can have code there. */
+/*
+ * Marks empty entries of the jump table, and the bottom of the return stack: no guest of ours can have code there.  The bottom leads to the host's
+ * stub for unknown targets, so it may match a guest's return; being even, it does not match one that means another address and ignores bit 0.
+ */
 #define CPU_NO_PC UINT64_C(0x8000000000000001)
+#define CPU_NO_RETURN UINT64_C(0x8000000000000002)
 
 struct jump_entry {
     uint64_t pc;   /* guest pc; CPU_NO_PC when empty */

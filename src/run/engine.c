@@ -126,7 +126,7 @@ static bool map_return_stack(struct engine_thread *t)
     for (unsigned i = 0; i < RETURN_STACK_TOP; i += 16) { /* pairs of host return address and guest pc that match nothing */
         uint8_t *stub = t->engine->code + t->engine->stubs.indirect;
         memcpy(base + i, &stub, 8);
-        memcpy(base + i + 8, &(uint64_t){CPU_NO_PC}, 8);
+        memcpy(base + i + 8, &(uint64_t){CPU_NO_RETURN}, 8);
     }
     t->cpu.return_base = t->cpu.return_sp = base;
     return true;

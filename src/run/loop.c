@@ -179,7 +179,7 @@ static bool run_block(struct engine_thread *t, struct block *b, enum engine_stop
         t->stats.exit_indirect++;
         t->cpu.jumps = t->jumps; /* if a request pointed it away, `pending` is set and the loop sees it next */
         *pc_slot(t) = t->cpu.exit_value;
-        if (t->cpu.return_sp > t->cpu.return_base) /* a jump to CPU_NO_PC popped the bottom */
+        if (t->cpu.return_sp > t->cpu.return_base) /* a return to CPU_NO_RETURN popped the bottom */
             t->cpu.return_sp = t->cpu.return_base;
         if ((b = cache_find(e, t->cpu.exit_value)))
             remember_jump(t, t->cpu.exit_value, b, t->cpu.exit_link);

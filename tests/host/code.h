@@ -33,7 +33,7 @@ static void init_code(unsigned pins, unsigned avoid)
     enter = (enum host_exit(*)(struct cpu *, void *))(uintptr_t)(code_mem + stubs.enter);
     arena_free(&a);
     for (unsigned i = 0; i < ARRAY_LEN(return_stack); i++)
-        return_stack[i] = i & 1 ? CPU_NO_PC : (uint64_t)(uintptr_t)(code_mem + stubs.indirect);
+        return_stack[i] = i & 1 ? CPU_NO_RETURN : (uint64_t)(uintptr_t)(code_mem + stubs.indirect);
 }
 
 /* Code of a translation at `code`, with its links unmade. */

@@ -23,7 +23,7 @@ static unsigned rnd(unsigned n)
     return (unsigned)(check_random(&seed) % n);
 }
 
-static const uint64_t corner[] = {0, 1, 2, 3, 7, 8, 31, 32, 63, 64, 0x7f, 0x80, 0xff, 0x7fff, 0x8000, 0xffff, 0x7fffffff, 0x80000000, 0xffffffff, 0x100000000,
+static const uint64_t corner[] = {CPU_NO_RETURN, CPU_NO_RETURN + 1, 0, 1, 2, 3, 7, 8, 31, 32, 63, 64, 0x7f, 0x80, 0xff, 0x7fff, 0x8000, 0xffff, 0x7fffffff, 0x80000000, 0xffffffff, 0x100000000,
                                   0x7fffffffffffffff, 0x8000000000000000, UINT64_MAX, UINT64_MAX - 1, 0xffffffff80000000, 0x123456789abcdef0, 0xaaaaaaaa55555555};
 static const uint64_t fcorner[] = {0, 0x8000000000000000, 0x3ff0000000000000, 0xbff8000000000000, 0x7ff0000000000000, 0xfff0000000000000, 0x7ff8000000000001, 0x7ff0000000000001,
                                    1, 0x000fffffffffffff, 0x7fefffffffffffff, 0x41dfffffffc00000, 0x41e0000000000000, 0xc1e0000000000000, 0x43e0000000000000, 0x43f0000000000000,
@@ -195,7 +195,17 @@ static void one(struct gen *g)
     case 1:
     case 2:
     case 3:
-    case 4: a = pick(g, t), b = pick(g, t), v = ir_emit(f, bin[rnd(sizeof bin)], t, a, b, 0, 0, 0); break;
+    case 4:
+        a = pick(g, t), b = pick(g, t), v = ir_emit(f, bin[rnd(sizeof bin)], t, a, b, 0, 0, 0);
+        if (rnd(4) == 0) { /* two of the same operands: perhaps a quotient and its remainder, or both halves of a product */
+            static const uint8_t pairs[][2] = {{IR_OP_DIVS, IR_OP_REMS}, {IR_OP_DIVU, IR_OP_REMU}, {IR_OP_MUL, IR_OP_MULHS}, {IR_OP_MUL, IR_OP_MULHU}};
+            unsigned which = rnd(4), first = rnd(2);
+            g->v[g->n++] = ir_emit(f, pairs[which][first], t, a, b, 0, 0, 0);
+            if (rnd(2))
+                g->v[g->n++] = ir_emit(f, bin[rnd(sizeof bin)], t, pick(g, t), a, 0, 0, 0);
+            v = ir_emit(f, pairs[which][!first], t, a, b, 0, 0, 0);
+        }
+        break;
     case 5:
     case 6: a = pick(g, t), b = count_of(g, t), v = ir_emit(f, shifts[rnd(sizeof shifts)], t, a, b, 0, 0, 0); break;
     case 7:
@@ -454,6 +464,10 @@ static void trial(unsigned long n)
             }
     }
     st = ir_eval(g.f, &env, NULL, &out, &err);
+    if (st == BTV_OK && out.pc == CPU_NO_PC) { /* an odd address, which guests do not jump to */
+        arena_free(&a);
+        return;
+    }
     bool good = st == BTV_OK && pc == out.pc && (k == HOST_EXIT_TRAP) == (out.kind == IR_EXIT_TRAP) && !memcmp(em.slot, ev.slot, 65 * 8) && !memcmp(mem, mem1, MEM_BYTES) && em.fp.flags == ev.fp.flags;
     if (k == HOST_EXIT_BAIL) /* flags of the bailing instruction may already be set */
         good = st == BTV_OK && pc == out.pc && !memcmp(em.slot, ev.slot, 65 * 8) && !memcmp(mem, mem1, MEM_BYTES);

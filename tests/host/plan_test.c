@@ -54,6 +54,13 @@ static const struct {
      "test", NULL},
     {"not after a complement, which sets no flags", "  v1 = get.i64 $s10\n  v2 = xor.i64 v1, -1\n  put.i64 $s10, v2\n  v3 = ne.i64 v2, 0\n  exitif v3 -> 0x30000\n",
      "test", NULL},
+    {"the low byte", "  v1 = get.i64 $s10\n  v2 = and.i64 v1, 255\n  put.i64 $s11, v2\n", "movzx", "and"},
+    {"the low half", "  v1 = get.i64 $s10\n  v2 = and.i64 v1, 0xffffffff\n  put.i64 $s11, v2\n", "mov edi, esi", "and"},
+    {"a remainder comes with its quotient",
+     "  v1 = get.i64 $s10\n  v2 = get.i64 $s11\n  v3 = remu.i64 v1, v2\n  put.i64 $s12, v3\n  mark 0x10004, 4\n  v4 = divu.i64 v1, v2\n  v5 = divu.i64 v3, v4\n"
+     "  put.i64 $s13, v5\n", "div", "mov QWORD PTR [rbp"},
+    {"the high half of a product with the low one",
+     "  v1 = get.i64 $s10\n  v2 = get.i64 $s11\n  v3 = mul.i64 v1, v2\n  put.i64 $s12, v3\n  v4 = mulhu.i64 v1, v2\n  put.i64 $s13, v4\n", "mul", "imul"},
     {"not in 64 bits after 32", "  v1 = get.i64 $s10\n  v2 = trunc.i32 v1\n  v3 = and.i32 v2, 124\n  v4 = zext.i64 v3\n  put.i64 $s11, v4\n  v5 = ne.i64 v4, 0\n"
      "  exitif v5 -> 0x30000\n", "test", NULL},
 };

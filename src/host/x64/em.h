@@ -67,6 +67,7 @@ enum val_flag {
     VAL_ZX = 1,      /* the register's bits above the type are zero */
     VAL_SEXT = 2,    /* a LOAD that sign-extends at once */
     VAL_SWAP = 4,    /* a LOAD that reverses the bytes at once */
+    VAL_MADE = 16,   /* emitted ahead of its place, with its partner: em_partner */
     VAL_LOW = 8,     /* an i64 of which only the low 32 bits are right, and wanted */
 };
 

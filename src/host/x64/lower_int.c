@@ -106,11 +106,26 @@ static bool alu_in_memory(struct em *e, struct ir_ins *i, const struct alu *a, i
     return true;
 }
 
+/* What keeps the low 8, 16 or 32 bits is a move.  True: done. */
+static bool keep_low(struct em *e, struct ir_ins *i, int size)
+{
+    uint64_t m;
+    if (i->op != IR_OP_AND || !em_const(e, i->arg[1], &m) || (m != 0xff && m != 0xffff && (m != UINT32_MAX || size != 8)))
+        return false;
+    struct opnd x = em_use(e, i->arg[0], OPND_REG | OPND_MEM);
+    em_done(e, i->arg[0]);
+    em_done(e, i->arg[1]);
+    int d = em_dst(e, i, x.kind == OPND_REG ? x.reg : -1);
+    op_opnd(e, m == 0xff ? X64_MOVZX_R_RM8 : m == 0xffff ? X64_MOVZX_R_RM16 : X64_MOV_R_RM, 4, d, x);
+    em_def(e, i, d, size == 4 ? VAL_ZX : 0);
+    return true;
+}
+
 static void lower_alu(struct em *e, struct ir_ins *i)
 {
     const struct alu *a = alu_of((enum ir_op)i->op);
     int size = size_of(e, i);
-    if (alu_in_memory(e, i, a, size))
+    if (keep_low(e, i, size) || alu_in_memory(e, i, a, size))
         return;
     struct opnd b = em_use(e, i->arg[1], OPND_REG | OPND_MEM | OPND_IMM);
     struct opnd x = em_use(e, i->arg[0], i->op == IR_OP_ADD || i->op == IR_OP_SUB ? OPND_REG : OPND_REG | OPND_MEM | OPND_IMM);
@@ -146,8 +161,35 @@ static void lower_alu(struct em *e, struct ir_ins *i)
     em_def(e, i, d, size == 4 ? VAL_ZX : 0);
 }
 
+static void lower_wide(struct em *e, struct ir_ins *i);
+
+/* The op that makes the other half of a product, or the other result of a division. */
+static bool partners(enum ir_op a, enum ir_op b)
+{
+    return (a == IR_OP_DIVS && b == IR_OP_REMS) || (a == IR_OP_DIVU && b == IR_OP_REMU) || (a == IR_OP_MUL && (b == IR_OP_MULHS || b == IR_OP_MULHU));
+}
+
+/* The one soon behind i of the same operands, or NULL. */
+static struct ir_ins *partner(const struct em *e, const struct ir_ins *i)
+{
+    enum { FAR = 16 };
+    unsigned far = 0;
+    for (struct ir_ins *n = i->next; n && far++ < FAR; n = n->next)
+        if ((partners((enum ir_op)i->op, (enum ir_op)n->op) || partners((enum ir_op)n->op, (enum ir_op)i->op)) && n->type == i->type &&
+            e->val[n->dst].kind == VAL_NORMAL && !((e->val[n->dst].flags | e->val[i->dst].flags) & VAL_LOW) &&
+            em_rep(e, n->arg[0]) == em_rep(e, i->arg[0]) && em_rep(e, n->arg[1]) == em_rep(e, i->arg[1]))
+            return n;
+    return NULL;
+}
+
 static void lower_mul(struct em *e, struct ir_ins *i)
 {
+    if (e->val[i->dst].flags & VAL_MADE)
+        return;
+    if (partner(e, i)) {
+        lower_wide(e, i);
+        return;
+    }
     int size = size_of(e, i);
     struct opnd b = em_use(e, i->arg[1], OPND_REG | OPND_MEM | OPND_IMM);
     struct opnd x = em_use(e, i->arg[0], OPND_REG | OPND_MEM);
@@ -177,6 +219,7 @@ static struct opnd outside_rax_rdx(struct em *e, uint32_t v)
         em_take(e, X64_RCX);
         x64_rr(&e->b, X64_MOV_R_RM, 8, X64_RCX, o.reg);
         o.reg = X64_RCX;
+        em_def(e, e->f->def[em_rep(e, v)], X64_RCX, 0); /* there, too: where it was need not be saved */
     }
     return o;
 }
@@ -186,8 +229,12 @@ static void into_rax(struct em *e, uint32_t v)
 {
     struct val *x = em_val(e, v);
     uint64_t bits;
+    if (x->reg == X64_RAX && x->uses == 1 && !x->lazy) {
+        e->locked |= 1u << X64_RAX;
+        return;
+    }
     if (x->reg == X64_RAX) {
-        em_take(e, X64_RAX); /* saved if needed later, and still there */
+        em_take(e, X64_RAX); /* saved, as it is needed later, and still there */
         return;
     }
     if (em_const(e, v, &bits) && x->reg < 0) {
@@ -203,12 +250,19 @@ static void into_rax(struct em *e, uint32_t v)
 /* High products and divisions: rdx:rax forms. */
 static void lower_wide(struct em *e, struct ir_ins *i)
 {
+    if (e->val[i->dst].flags & VAL_MADE)
+        return;
+    struct ir_ins *other = partner(e, i);
     int size = em_size((enum ir_type)i->type);
     bool div = i->op == IR_OP_DIVS || i->op == IR_OP_REMS || i->op == IR_OP_DIVU || i->op == IR_OP_REMU;
-    bool is_signed = i->op == IR_OP_DIVS || i->op == IR_OP_REMS || i->op == IR_OP_MULHS;
-    bool want_rdx = !div || i->op == IR_OP_REMS || i->op == IR_OP_REMU;
+    bool is_signed = i->op == IR_OP_DIVS || i->op == IR_OP_REMS || i->op == IR_OP_MULHS || (other && other->op == IR_OP_MULHS);
+    bool want_rdx = i->op != IR_OP_MUL && i->op != IR_OP_DIVS && i->op != IR_OP_DIVU;
     uint64_t bits;
     struct opnd b;
+    if (other) {
+        em_done(e, other->arg[0]);
+        em_done(e, other->arg[1]);
+    }
     if (em_const(e, i->arg[1], &bits) && em_val(e, i->arg[1])->reg < 0) {
         em_take(e, X64_RCX);
         em_load_imm(e, X64_RCX, bits);
@@ -232,9 +286,9 @@ static void lower_wide(struct em *e, struct ir_ins *i)
             else
                 x64_rr(&e->b, X64_TEST_RM_R, size, b.reg, b.reg);
             ok = x64_jcc8(&e->b, X64_NE);
-            if (want_rdx)
+            if (want_rdx || other)
                 x64_rr(&e->b, X64_MOV_R_RM, size, X64_RDX, X64_RAX);
-            else
+            if (!want_rdx || other)
                 x64_ri(&e->b, X64_MOV_RM_IMM32, size, X64_RAX, -1);
             done1 = x64_jmp8(&e->b);
             x64_patch8(&e->b, ok, e->b.len);
@@ -244,9 +298,9 @@ static void lower_wide(struct em *e, struct ir_ins *i)
                 else
                     x64_ri(&e->b, X64_CMP_RM_IMM8, size, b.reg, -1);
                 ok2 = x64_jcc8(&e->b, X64_NE);
-                if (want_rdx)
+                if (want_rdx || other)
                     x64_rr(&e->b, X64_XOR_R_RM, 4, X64_RDX, X64_RDX);
-                else
+                if (!want_rdx || other)
                     x64_r(&e->b, X64_NEG_RM, size, X64_RAX);
                 done2 = x64_jmp8(&e->b);
                 x64_patch8(&e->b, ok2, e->b.len);
@@ -282,6 +336,8 @@ static void lower_wide(struct em *e, struct ir_ins *i)
     em_kill(e, X64_RAX);
     em_kill(e, X64_RDX);
     em_def(e, i, want_rdx ? X64_RDX : X64_RAX, size == 4 ? VAL_ZX : 0);
+    if (other)
+        em_def(e, other, want_rdx ? X64_RAX : X64_RDX, VAL_MADE | (size == 4 ? VAL_ZX : 0));
 }
 
 /* The shift count operand with a mask that the host applies by itself removed. */
