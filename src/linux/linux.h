@@ -192,7 +192,7 @@ struct linux_process {
     /* Synchronous signals sent to the process that the thread which got them blocks: sigshared.c. */
     _Atomic uint64_t shared_claimed, shared_pending;
     siginfo_t shared_info[LINUX_SYNC_MAX + 1];
-    int exit_code;           /* exit_group */
+    int exit_code;           /* of the thread that ended last; under lock */
     _Atomic bool exiting;
     _Atomic bool dumping;    /* a thread writes a core file; the others rest: coredump.c */
     struct strace_shared *strace; /* strace_out.c's, shared with other processes; NULL without --strace */

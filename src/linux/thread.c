@@ -177,6 +177,21 @@ static void make_syscall(struct linux_thread *t)
     linux_signal_syscall_end(t);
 }
 
+/*
+ * The first thread of a process in shared memory: when it ends, its creator frees what the other threads work on, so they come first.
+ * The status is that of the last one to end.
+ */
+static int outlast_others(struct linux_process *p, int code)
+{
+    const struct timespec wait = {0, 200000};
+    pthread_mutex_lock(&p->lock);
+    p->exit_code = code;
+    pthread_mutex_unlock(&p->lock);
+    while (linux_host_threads() > 1)
+        nanosleep(&wait, NULL);
+    return p->exit_code;
+}
+
 /* The task ends as in kernel/exit.c: do_exit. */
 static void thread_end(struct linux_thread *t)
 {
@@ -191,7 +206,7 @@ static void thread_end(struct linux_thread *t)
         sys_strace_thread_end(p, code);
     if (t->in_vfork_child) { /* the parent frees t */
         linux_clear_tid(clear);
-        linux_thread_exit(code);
+        linux_thread_exit(outlast_others(p, code));
     }
     linux_clear_tid(clear); /* the last access to guest memory */
     pthread_mutex_lock(&p->turnover); /* not while another waits for threads that set out before */
@@ -199,6 +214,7 @@ static void thread_end(struct linux_thread *t)
     linux_thread_free(t);
     pthread_mutex_lock(&p->lock);
     last = !p->threads;
+    p->exit_code = code;
     pthread_mutex_unlock(&p->lock);
     if (last) {
         print_stats(p);

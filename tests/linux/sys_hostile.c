@@ -664,8 +664,9 @@ static int reap(pid_t pid, uint64_t ms)
 /* Has a row a temporary signal mask, or does it end the caller (the next call does, in seccomp's strict mode)? Then not coming back is its right. */
 static bool may_stay(const struct row *r)
 {
-    return strstr(r->signature, "sigset") || is(r, "pselect6") || is(r, "exit") || is(r, "seccomp") || is(r, "prctl") || is(r, "rt_sigreturn") || makes_child(r) || is(r, "rt_sigaction") ||
-           is(r, "execve") || is(r, "execveat") || is(r, "setitimer") || is(r, "timer_settime"); /* signals without a pause between */
+    return strstr(r->signature, "sigset") || is(r, "pselect6") || is(r, "exit") || is(r, "seccomp") || is(r, "prctl") || is(r, "rt_sigreturn") ||
+           makes_child(r) || is(r, "rt_sigaction") || is(r, "execve") || is(r, "execveat") || is(r, "setitimer") ||
+           is(r, "timer_settime"); /* signals without a pause between */
 }
 
 /* NULL: nothing wrong. */

@@ -213,6 +213,34 @@ static void test_clone_vm(void)
     CHECK(ctid == 0, "CLONE_CHILD_CLEARTID");
 }
 
+/* The first thread of such a process ends before another, which goes on; the process ends with the last one's code. */
+static _Atomic int outlived;
+static int outlives(void *arg)
+{
+    (void)arg;
+    for (int i = 0; i < 20000; i++) {
+        outlived++;
+        if (i % 100 == 0)
+            syscall(SYS_sched_yield);
+    }
+    syscall(SYS_exit, 21);
+    return 0;
+}
+static int ends_first(void *arg)
+{
+    (void)arg;
+    clone(outlives, child_stack[1] + sizeof child_stack[1], CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM, NULL);
+    syscall(SYS_exit, 20);
+    return 0;
+}
+static void test_outlived(int flags)
+{
+    int status;
+    outlived = 0;
+    pid_t pid = clone(ends_first, child_stack[0] + sizeof child_stack[0], flags | SIGCHLD, NULL);
+    CHECK(waitpid(pid, &status, 0) == pid && WIFEXITED(status) && WEXITSTATUS(status) == 21 && outlived == 20000, "%x after %d", status, outlived);
+}
+
 /* CLONE_SIGHAND: one table of handlers for both processes. */
 static _Atomic int told;
 static _Atomic pid_t ran_in;
@@ -416,6 +444,8 @@ int main(int argc, char **argv)
     test_vfork_signals();
     test_spawn();
     test_clone_vm();
+    test_outlived(CLONE_VM);
+    test_outlived(CLONE_VM | CLONE_VFORK);
     test_sighand();
     test_alone();
     test_clone3();
