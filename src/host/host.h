@@ -154,13 +154,13 @@ struct host_isa {
     /* Does this context fault on the shadow return stack's guard?  Then resets the stack and returns true (resume). */
     bool (*return_stack_fault)(struct cpu *cpu, void *ucontext, uint64_t addr);
     /*
-     * Changes of published code.  `code` is where code memory is seen, beginning with the stubs (to be written to, but for link_made); all
+     * Changes of published code.  `code` is where code memory is seen, beginning with the stubs (to be written to, unless it is const); all
      * else are offsets in it: the name of a link or cache, and where it is to lead.  Each is one store of eight aligned bytes, of two
      * for close, and may come at any time; a thread that is executing just there sees all of it or nothing.
      */
-    bool (*link_made)(const struct host_stubs *s, const uint8_t *code, uint32_t link);
+    uint32_t (*link_target)(const struct host_stubs *s, const uint8_t *code, uint32_t link); /* 0: it is not made */
     void (*link_make)(const struct host_stubs *s, uint8_t *code, uint32_t link, uint32_t to);
-    void (*link_unmake)(const struct host_stubs *s, uint8_t *code, uint32_t link); /* of the link in front of a block: also creates it */
+    void (*front_create)(const struct host_stubs *s, uint8_t *code, uint32_t link); /* the link in front of a block, unmade */
     bool (*cache_filled)(const uint8_t *code, uint32_t cache);
     /* After link_make: indirect jumps to pc lead there. */
     void (*cache_fill)(uint8_t *code, uint32_t cache, uint64_t pc);

@@ -248,18 +248,37 @@ uint64_t cache_link_pc(struct engine *e, uint64_t name)
     return pc;
 }
 
+/*
+ * The block was left by the link in front of it, because it is closed: that of the first block for its pc leads to the newest, and those of others
+ * lead there once it does.  The link in front of the newest stays unmade, so they never lead in a circle.  How the next one is to be made.
+ */
+static uint32_t front_to_make(const struct engine *e, const struct block *closed, uint32_t *to)
+{
+    uint32_t number, front = block_offset(e, closed);
+    if (!block_first(e, closed, &number))
+        return front;
+    uint32_t first = block_offset(e, &e->block[number]);
+    if (e->host->link_target(&e->stubs, e->code, first) != *to)
+        return first;
+    *to = first - HOST_FRONT_BYTES;
+    return front;
+}
+
 void cache_link(struct engine *e, uint64_t name, struct block *to)
 {
     const struct block *from = cache_block_of(e, name - 1);
-    uint32_t link = offset_of(e, name), own = link - block_offset(e, from);
+    uint32_t link = offset_of(e, name), own = link - block_offset(e, from), target = block_offset(e, to);
+    bool dead = block_is(from, BLOCK_DEAD);
     uint64_t pc;
-    if (to->state & (BLOCK_DEAD | BLOCK_UNSURE) || e->host->link_made(&e->stubs, e->code, link))
+    if (to->state & (BLOCK_DEAD | BLOCK_UNSURE) || (own && (dead || e->host->link_target(&e->stubs, e->code, link) || !block_link(e, from, own, &pc))))
+        return; /* of a dead block not even that: its first instruction may be a link, or the poll behind one */
+    if (!own && dead)
+        link = front_to_make(e, from, &target);
+    else if (!own)
         return;
-    /* a closed block may begin with a link, or its poll */
-    bool dead = block_is(from, BLOCK_DEAD), is_link = own ? !dead && block_link(e, from, own, &pc) : dead;
-    if (!is_link || !code_wish(e, link - 1))
+    if (!code_wish(e, link - 1))
         return;
-    e->host->link_make(&e->stubs, e->write, link, block_offset(e, to));
+    e->host->link_make(&e->stubs, e->write, link, target);
     e->stats.links_made++;
     TRACE_AT(block, from->pc, "0x%llx linked to 0x%llx", (unsigned long long)from->pc, (unsigned long long)to->pc);
 }
@@ -277,19 +296,12 @@ void cache_fill(struct engine *e, uint64_t name, struct block *to)
     TRACE_AT(block, from->pc, "0x%llx linked to 0x%llx", (unsigned long long)from->pc, (unsigned long long)to->pc);
 }
 
-/*
- * Who jumps to the block leaves from now on, by the link in front of it; or by that of the first block for its pc, which leads here so far.
- * False: there is no memory to change that in.
- */
+/* Who jumps to the block leaves from now on, by the link in front of it.  False: there is no memory to change that in. */
 static bool close_block(struct engine *e, const struct block *b)
 {
-    uint32_t number, entry = block_offset(e, b), first = 0;
-    if (block_first(e, b, &number))
-        first = block_offset(e, &e->block[number]);
-    if (!code_take(e, entry) || (first && !code_take(e, first - HOST_FRONT_BYTES)))
+    uint32_t entry = block_offset(e, b);
+    if (!code_take(e, entry))
         return false;
-    if (first)
-        e->host->link_unmake(&e->stubs, e->write, first);
     e->host->close(e->write, entry);
     return true;
 }
@@ -410,9 +422,7 @@ enum btv_status cache_publish(struct engine *e, const struct source *g, const st
         first = number_of(e, before);
     relocate(e, c, (uint32_t)at);
     code_append(e, at, c->bytes, c->len);
-    e->host->link_unmake(&e->stubs, e->write, (uint32_t)at);
-    if (before)
-        e->host->link_make(&e->stubs, e->write, (uint32_t)at, block_offset(e, &e->block[first]) - HOST_FRONT_BYTES);
+    e->host->front_create(&e->stubs, e->write, (uint32_t)at);
     how.first = before ? &first : NULL;
     struct record_sizes packed = record_pack(e->packed + e->packed_used, g, c, &how);
     struct block_group *group = &e->group[e->nblocks / BLOCK_GROUP];

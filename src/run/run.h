@@ -80,8 +80,8 @@ struct source {
 
 /*
  * Links lie in the code (host_link).  Nothing knows which links lead to a block: when it dies it is closed, so that who jumps to it comes to the
- * link in front of it (HOST_FRONT_BYTES), and from there out of the code, or to whatever block is for its pc by now.  Of several for one pc
- * only the first has that: the links in front of the others lead to its, so that two jumps are the longest way.
+ * link in front of it (HOST_FRONT_BYTES), and from there out of the code, or to whatever block is for its pc by now: directly from the first
+ * block for that pc, through its front from the others, so that three jumps are the longest way.
  */
 #define CODE_REACH (UINT64_C(1) << 31) /* from any code to any other */
 

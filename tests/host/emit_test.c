@@ -391,9 +391,9 @@ static void patches(const struct host_code *c, const struct cpu *start, enum hos
     for (unsigned i = 0; i < c->nlinks; i++)
         CHECK((c->link[i].at - 5) % 8 <= 3 && (!i || c->link[i - 1].at < c->link[i].at), "link %u at %u", i, c->link[i].at);
     if (name) {
-        CHECK(!host_x64.link_made(&stubs, code_mem, name), "link at %u", name);
+        CHECK(!host_x64.link_target(&stubs, code_mem, name), "link at %u", name);
         host_x64.link_make(&stubs, code_mem, name, target);
-        CHECK(host_x64.link_made(&stubs, code_mem, name), "link at %u", name);
+        CHECK(host_x64.link_target(&stubs, code_mem, name) == target, "link at %u", name);
         if (k == HOST_EXIT_INDIRECT) {
             CHECK(!host_x64.cache_filled(code_mem, name), "cache at %u", name);
             host_x64.cache_fill(code_mem, name, end->exit_value);
@@ -401,7 +401,7 @@ static void patches(const struct host_code *c, const struct cpu *start, enum hos
         }
         CHECK(comes_to_target(start, end, mem0), "link or cache at %u, kind of exit %d", name, k);
     }
-    host_x64.link_unmake(&stubs, code_mem, entry);
+    host_x64.front_create(&stubs, code_mem, entry);
     host_x64.close(code_mem, entry);
     cpu = *start;
     k = enter_code(&cpu);

@@ -1,5 +1,5 @@
 /*
- * The changes that published code sees: links made and unmade, inline caches filled, blocks closed.
+ * The changes that published code sees: links made, inline caches filled, blocks closed.
  *
  *   a link             E8 stub           call EM_STUB_LINK: unmade     E9 block   jmp: made
  *   one that calls     E8 stub           call EM_STUB_LINK_CALL        E8 block   call
@@ -54,10 +54,10 @@ static bool is_jump(const struct host_stubs *s, struct target t)
     return t.opcode == JMP_REL32 || t.to == s->offset[EM_STUB_LINK];
 }
 
-bool x64_link_made(const struct host_stubs *s, const uint8_t *code, uint32_t link)
+uint32_t x64_link_target(const struct host_stubs *s, const uint8_t *code, uint32_t link)
 {
     struct target t = read_link(code, link);
-    return t.to != s->offset[EM_STUB_LINK] && t.to != s->offset[EM_STUB_LINK_CALL];
+    return t.to != s->offset[EM_STUB_LINK] && t.to != s->offset[EM_STUB_LINK_CALL] ? t.to : 0;
 }
 
 void x64_link_make(const struct host_stubs *s, uint8_t *code, uint32_t link, uint32_t to)
@@ -66,7 +66,7 @@ void x64_link_make(const struct host_stubs *s, uint8_t *code, uint32_t link, uin
     write_link(code, link, (struct target){jump ? JMP_REL32 : CALL_REL32, to});
 }
 
-void x64_link_unmake(const struct host_stubs *s, uint8_t *code, uint32_t link)
+void x64_front_create(const struct host_stubs *s, uint8_t *code, uint32_t link)
 {
     write_link(code, link, (struct target){CALL_REL32, s->offset[EM_STUB_LINK]});
 }

@@ -12,9 +12,9 @@
 #define X64_LINK_BYTES 5
 #define X64_CACHE_PC (8 + 3 + 6 + X64_LINK_BYTES)
 #define X64_CACHE_OPCODE_BYTES 2
-bool x64_link_made(const struct host_stubs *s, const uint8_t *code, uint32_t link);
+uint32_t x64_link_target(const struct host_stubs *s, const uint8_t *code, uint32_t link);
 void x64_link_make(const struct host_stubs *s, uint8_t *code, uint32_t link, uint32_t to);
-void x64_link_unmake(const struct host_stubs *s, uint8_t *code, uint32_t link);
+void x64_front_create(const struct host_stubs *s, uint8_t *code, uint32_t link);
 bool x64_cache_filled(const uint8_t *code, uint32_t cache);
 void x64_cache_fill(uint8_t *code, uint32_t cache, uint64_t pc);
 void x64_close(uint8_t *code, uint32_t entry);
