@@ -31,11 +31,6 @@ void code_sync(void)
 /* A copy takes some 20 us; leaving through a link that is not made, 0.2. */
 enum { PIECE_OWN = 255, PIECE_WISHES = 100 };
 
-static void set_pieces(struct engine *e, uint64_t end, int state)
-{
-    memset(e->piece, state, (size_t)((end + CODE_PIECE_BYTES - 1) / CODE_PIECE_BYTES));
-}
-
 enum btv_status code_new(struct engine *e, uint64_t from, struct btv_error *err)
 {
     from = ALIGN_UP(from, (uint64_t)GUEST_PAGE_SIZE);
@@ -47,7 +42,7 @@ enum btv_status code_new(struct engine *e, uint64_t from, struct btv_error *err)
         mremap(e->write + from, 0, len, MREMAP_MAYMOVE | MREMAP_FIXED, e->code + from) == MAP_FAILED || mprotect(e->code + from, len, PROT_READ | PROT_EXEC))
         return err_host(err, errno, "code cache: cannot map %llu bytes of executable memory", (unsigned long long)len);
     if (!from)
-        set_pieces(e, e->code_cap, PIECE_OWN);
+        memset(e->piece, PIECE_OWN, (size_t)(e->code_cap / CODE_PIECE_BYTES));
     e->own = true;
     e->written_from = e->code_used = from;
     return BTV_OK;
@@ -58,9 +53,12 @@ enum btv_status code_own(struct engine *e, struct btv_error *err)
     return e->own ? BTV_OK : code_new(e, e->code_used, err);
 }
 
+/* Wishes for pieces that have been shared all the time count on: who forks often, too, gets its links sometime. */
 void code_share(struct engine *e)
 {
-    set_pieces(e, e->code_used, 0);
+    for (uint64_t k = 0; k * CODE_PIECE_BYTES < e->code_used; k++)
+        if (e->piece[k] == PIECE_OWN)
+            e->piece[k] = 0;
 }
 
 void code_disown(struct engine *e)
