@@ -105,7 +105,7 @@ static void unbind(struct em *e, int r)
     for (int i = 0; i < EM_REGS; i++)
         if (e->reg_val[i] == v)
             e->val[v].reg = (int8_t)i;
-    assert(e->val[v].reg >= 0 || !e->val[v].lazy || e->val[v].kind == VAL_CONST);
+    assert(e->val[v].reg >= 0 || !e->val[v].lazy || e->val[v].kind == VAL_CONST || e->overflow);
 }
 
 void em_forget(struct em *e)
@@ -140,7 +140,7 @@ static struct host_loc place_of(const struct em *e, unsigned slot)
     uint32_t v = e->lazy_val[slot];
     if (e->val[v].kind == VAL_CONST)
         return (struct host_loc){.slot = (uint8_t)slot, .where = HOST_IS_CONST, .imm = e->f->def[v]->imm};
-    assert(e->val[v].reg >= 0);
+    assert(e->val[v].reg >= 0 || e->overflow);
     return (struct host_loc){.slot = (uint8_t)slot, .where = HOST_IN_REG, .reg = (uint8_t)e->val[v].reg};
 }
 

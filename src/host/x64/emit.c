@@ -543,7 +543,7 @@ static void start_block(struct em *e, struct ir_block *b)
 static void emit_block(struct em *e, struct ir_block *b)
 {
     start_block(e, b);
-    for (struct ir_ins *i = b->first; i && !e->ended; i = i->next) {
+    for (struct ir_ins *i = b->first; i && !e->ended && !e->overflow; i = i->next) {
         e->locked = e->locked_spills = 0;
         if (i->op == IR_OP_MARK) {
             e->pc = i->imm;
