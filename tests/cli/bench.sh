@@ -130,4 +130,13 @@ run 1 bench -n 1 --json /nonexistent/x true
 says '/nonexistent/x'
 run 0 bench --help
 has 'usage: btv bench'
+# bench/steady.sh: the same program twice costs about the same; one command is nothing to compare
+printf 'i=0\nwhile [ $i -lt $2 ]; do i=$((i + 1)); done\n' >"$tmp/loop"
+steady=$(dirname "$0")/../../bench/steady.sh
+echo 'count up 20000' | BUILD=$(dirname "$btv") "$steady" -n 2 "a=sh $tmp/loop" "b=sh $tmp/loop" >"$tmp/out"
+has 'count  '
+has '| b          cold steady start 90% by'
+awk '/^geometric mean/ { ok = $4 > 0.2 && $4 < 5 && $5 > 0.2 && $5 < 5 } END { exit !ok }' "$tmp/out" || bad "steady.sh: $(cat "$tmp/out")"
+"$steady" "a=sh $tmp/loop" </dev/null >/dev/null 2>&1
+[ $? -eq 2 ] || bad 'steady.sh: one command is accepted'
 done_
