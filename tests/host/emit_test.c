@@ -147,6 +147,8 @@ static ir_val pick(struct gen *g, enum ir_type t)
     }
     if (t == IR_I32 && rnd(3))
         return ir_emit(g->f, IR_OP_TRUNC, t, pick(g, IR_I64), 0, 0, 0, 0);
+    if ((t == IR_I8 || t == IR_I16) && rnd(2))
+        return ir_emit(g->f, IR_OP_TRUNC, t, pick(g, rnd(2) ? IR_I32 : IR_I64), 0, 0, 0, 0);
     return ir_const(g->f, t, value() & (t == IR_I32 ? 0xffffffff : t == IR_I16 ? 0xffff : 0xff));
 }
 
@@ -336,9 +338,7 @@ static void generate(struct gen *g)
     ir_emit(g->f, IR_OP_MARK, IR_VOID, 0, 0, 0, pc, 4);
     if (rnd(3) == 0) {
         unsigned kind = rnd(3);
-        ir_val to = pick(g, IR_I64);
-        if (rnd(2)) /* as guests do whose instructions lie at even addresses */
-            to = ir_emit(g->f, IR_OP_AND, IR_I64, to, ir_const(g->f, IR_I64, ~UINT64_C(1)), 0, 0, 0);
+        ir_val to = ir_emit(g->f, IR_OP_AND, IR_I64, pick(g, IR_I64), ir_const(g->f, IR_I64, UINT64_MAX - 1), 0, 0, 0); /* CPU_NO_PC is no target */
         ir_emit(g->f, IR_OP_GOTOIND, IR_VOID, to, 0, 0, kind, kind != IR_JUMP_CALL ? 0 : rnd(2) ? 0x12345678 : UINT64_C(0x123456789abc));
     } else {
         ir_emit(g->f, IR_OP_GOTO, IR_VOID, 0, 0, 0, 0x30000, rnd(3) ? 0 : 0x30004);

@@ -250,14 +250,34 @@ static void spill(struct em *e, uint32_t v, int r)
     e->overflow = true;
 }
 
+/* Is the register r not needed for v, an i32, because a sign extension of it is at hand?  From then on v is the lower half of that. */
+static bool lies_in_wide(const struct em *e, uint32_t v, int r)
+{
+    const struct val *w = &e->val[e->val[v].wide];
+    return e->val[v].wide && w->kind == VAL_NORMAL && ((w->reg >= 0 && w->reg != r) || w->slot >= 0 || w->spill >= 0);
+}
+
+static void become_low(struct em *e, uint32_t v)
+{
+    struct val *x = &e->val[v];
+    e->val[x->wide].uses += x->uses;
+    x->uses = 0;
+    x->kind = VAL_ALIAS;
+    x->rep = x->wide;
+}
+
 /* Empties register r, saving its value if it will be needed and is nowhere else. */
 static void evict(struct em *e, int r)
 {
     uint32_t v = e->reg_val[r];
     if (v && e->val[v].lazy && !elsewhere(e, v, r))
         put_value_home(e, v);
-    if (v && e->val[v].uses && !elsewhere(e, v, r))
-        spill(e, v, r);
+    if (v && e->val[v].uses && !elsewhere(e, v, r)) {
+        if (lies_in_wide(e, v, r))
+            become_low(e, v);
+        else
+            spill(e, v, r);
+    }
     unbind(e, r);
 }
 
@@ -268,7 +288,7 @@ static int pick_temp(struct em *e, uint32_t class_mask)
     for (uint32_t m = free_mask; m; m &= m - 1) {
         int r = __builtin_ctz(m);
         uint32_t v = e->reg_val[r];
-        int cost = !v ? 0 : !em_needed(e, v) ? 1 : elsewhere(e, v, r) ? 2 : !e->val[v].uses ? 3 : 4;
+        int cost = !v ? 0 : !em_needed(e, v) ? 1 : elsewhere(e, v, r) || lies_in_wide(e, v, r) ? 2 : !e->val[v].uses ? 3 : 4;
         if (cost < best_cost || (e->region && cost == best_cost && cost > 1 && v < e->reg_val[best])) { /* the oldest */
             best = r;
             best_cost = cost;
@@ -431,7 +451,7 @@ void em_def(struct em *e, struct ir_ins *i, int reg, unsigned flags)
 {
     struct val *x = &e->val[i->dst];
     x->kind = VAL_NORMAL;
-    x->flags |= (uint8_t)flags;
+    x->flags |= (uint16_t)flags;
     bind(e, i->dst, reg);
 }
 

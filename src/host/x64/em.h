@@ -69,11 +69,13 @@ enum val_flag {
     VAL_SWAP = 4,    /* a LOAD that reverses the bytes at once */
     VAL_MADE = 16,   /* emitted ahead of its place, with its partner: em_partner */
     VAL_LOW = 8,     /* an i64 of which only the low 32 bits are right, and wanted */
+    VAL_ZEXT = 256,  /* an i32 whose register's upper half must stay zero: a ZEXT is its alias */
 };
 
 struct val {
     uint32_t rep;
     uint32_t uses;      /* left */
+    uint32_t wide;      /* of an i32: a value whose lower half it is, or 0 */
     uint32_t addr_uses; /* of these, as the address of a LOAD or STORE */
     uint32_t low_uses;  /* planning: uses (ir_ins.uses) that read no more than the low 32 bits, or that came to nothing */
     struct ir_ins *put; /* first PUT of it, or NULL */
@@ -82,7 +84,8 @@ struct val {
     int8_t spill;
     int8_t slot;        /* a guest slot in memory that holds it */
     uint8_t lazy;       /* slots whose memory is to hold it: see em.lazy_val */
-    uint8_t kind, flags;
+    uint8_t kind;
+    uint16_t flags;
 };
 
 enum cold_kind { COLD_LINK, COLD_LEAVE, COLD_EDGE, COLD_BAIL, COLD_INTERRUPT, COLD_NAN, COLD_TO_INT, COLD_FLAGS, COLD_PROBE };

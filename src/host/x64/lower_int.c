@@ -553,6 +553,7 @@ static void lower_extend(struct em *e, struct ir_ins *i)
         em_def(e, i, d, 0);
         return;
     }
+    uint32_t v = em_rep(e, i->arg[0]);
     struct opnd a = em_use(e, i->arg[0], OPND_REG | OPND_MEM);
     em_done(e, i->arg[0]);
     int d = em_dst(e, i, a.kind == OPND_REG ? a.reg : -1);
@@ -562,6 +563,8 @@ static void lower_extend(struct em *e, struct ir_ins *i)
     default: op_opnd(e, sx ? X64_MOVSXD_R_RM32 : X64_MOV_R_RM, sx ? 8 : 4, d, a); break;
     }
     em_def(e, i, d, sx ? 0 : VAL_ZX);
+    if (sx && from == IR_I32 && e->val[v].kind == VAL_NORMAL && e->f->def[v]->type == IR_I32 && i->type == IR_I64 && !(e->val[v].flags & VAL_ZEXT))
+        e->val[v].wide = i->dst;
 }
 
 static void lower_trunc_i1(struct em *e, struct ir_ins *i)

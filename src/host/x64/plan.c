@@ -112,13 +112,14 @@ static void plan_value(struct em *e, struct ir_ins *i)
     case IR_OP_NANBOX:
     case IR_OP_NANUNBOX: make_alias(e, i); return;
     case IR_OP_ZEXT:
-        if (ir_typeof(e->f, i->arg[0]) == IR_I1 || zeroes_upper(src)) {
+        if ((ir_typeof(e->f, i->arg[0]) == IR_I1 || zeroes_upper(src)) && !(e->val[i->arg[0]].flags & VAL_SEXT)) {
+            e->val[i->arg[0]].flags |= VAL_ZEXT;
             make_alias(e, i);
             return;
         }
         break;
     case IR_OP_SEXT:
-        if (src->op == IR_OP_LOAD && src->uses == 1 && src->type != IR_I1 && (i->type == IR_I64 || src->type != IR_I32)) {
+        if (src->op == IR_OP_LOAD && (src->uses == 1 || (src->type == IR_I32 && !(e->val[i->arg[0]].flags & (VAL_ZEXT | VAL_SWAP)))) && src->type != IR_I1 && (i->type == IR_I64 || src->type != IR_I32)) {
             e->val[i->arg[0]].flags |= VAL_SEXT;
             make_alias(e, i);
             return;
@@ -545,5 +546,5 @@ void em_plan(struct em *e)
         plan_block(e, b);
     }
     for (uint32_t v = 1; v < e->f->nvals; v++)
-        e->val[v].flags &= VAL_SEXT | VAL_SWAP | VAL_ZX | VAL_LOW;
+        e->val[v].flags &= VAL_SEXT | VAL_SWAP | VAL_ZX | VAL_LOW | VAL_ZEXT;
 }
