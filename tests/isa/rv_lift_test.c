@@ -41,19 +41,24 @@ static void put_code(const char *const *lines)
 static struct arena arena;
 static struct guest_lift g;
 
-/* Lifts with the settings of g; the last instruction. */
-static const struct ir_ins *lift(void)
+/* Lifts from pc with the settings of g; the last instruction. */
+static const struct ir_ins *lift_at(uint64_t pc)
 {
     struct btv_error err = {0};
     arena_reset(&arena);
     struct ir_func *f = ir_func_new(&arena, &guest_riscv64.slots, "t");
-    g.pc = PC;
+    g.pc = pc;
     g.code = &guest_code;
     if (!g.max_insns)
         g.max_insns = GUEST_MAX_INSNS;
     CHECK(guest_riscv64.lift(&g, f) == BTV_OK, "lift");
     CHECK(ir_verify(f, &err) == BTV_OK, "%s", err.text);
     return f->last->last;
+}
+
+static const struct ir_ins *lift(void)
+{
+    return lift_at(PC);
 }
 
 static unsigned count(const struct ir_ins *last, enum ir_op op)
@@ -94,6 +99,31 @@ static void check_branches(void)
     SETTINGS(.follow_jumps = true);
     last = lift();
     CHECK(last->op == IR_OP_TRAP && last->imm == IR_TRAP_BREAK && last->aux == PC + 12 && g.nranges == 2, "never taken");
+}
+
+/* Branches over one or two cheap instructions become selections, also in a block that is to end somewhere. */
+static void check_selections(void)
+{
+    CODE("beq a0, a1, .+6", "c.addi a2, 1", "c.mv a3, a2", "c.ebreak");
+    SETTINGS(.stop = PC + 6);
+    const struct ir_ins *last = lift();
+    CHECK(last->op == IR_OP_GOTO && last->imm == PC + 6 && count(last, IR_OP_SELECT) == 1, "ends where the ways meet");
+    SETTINGS(.stop = PC + 4);
+    last = lift();
+    CHECK(last->op == IR_OP_GOTO && last->imm == PC + 4 && last->prev->op == IR_OP_EXITIF && !count(last, IR_OP_SELECT), "no way past the stop");
+    CODE("beq a0, a1, .+8", "c.addi a2, 1", "c.j .+4", "c.addi a2, -1", "c.mv a3, a2", "c.ebreak");
+    SETTINGS(.stop = 0);
+    last = lift();
+    CHECK(last->op == IR_OP_TRAP && count(last, IR_OP_SELECT) == 1 && g.nranges == 1 && g.range[0].end == PC + 14, "two ways, one range");
+    SETTINGS(.stop = PC + 8);
+    last = lift();
+    CHECK(last->op == IR_OP_GOTO && last->imm == PC + 4 && !count(last, IR_OP_SELECT), "the other way starts at the stop");
+    /* the way taken lies elsewhere: two ranges, even if jumps are not followed */
+    CODE("c.j .+4", "c.addi a2, -1", "c.addi a3, 1", "c.ebreak", "beq a0, a1, .-6", "c.addi a2, 1", "c.j .-10");
+    SETTINGS(.follow_jumps = false);
+    last = lift_at(PC + 8);
+    CHECK(last->op == IR_OP_TRAP && count(last, IR_OP_SELECT) == 1 && g.nranges == 2 && g.range[1].start == PC + 2 && g.range[1].end == PC + 8, "%u ranges",
+          g.nranges);
 }
 
 static void check_jumps(void)
@@ -236,6 +266,7 @@ int main(void)
 {
     arena_init(&arena, 0);
     check_branches();
+    check_selections();
     check_jumps();
     check_state_ops();
     check_fetch();

@@ -595,6 +595,12 @@ static bool lift_arms(struct lift *c, ir_val cond, uint64_t target, const struct
     return true;
 }
 
+/* Would a block that ends there stop between the branch and where its ways meet? */
+static bool stops_between(const struct guest_lift *g, uint64_t after, uint64_t join)
+{
+    return g->stop && g->stop >= after && g->stop < join;
+}
+
 static bool both_ways(struct lift *c, ir_val cond, uint64_t target)
 {
     struct guest_lift *g = c->g;
@@ -605,7 +611,8 @@ static bool both_ways(struct lift *c, ir_val cond, uint64_t target)
         return false;
     if (skipped.end != target) {
         const struct insn *in = &skipped.insn[skipped.n];
-        if ((in->op != RV_c_j && !(in->op == RV_jal && !in->rd)) || !g->follow_jumps || g->nranges == GUEST_MAX_RANGES || covered(g, target))
+        bool adjoins = target == skipped.end + in->len;
+        if ((in->op != RV_c_j && !(in->op == RV_jal && !in->rd)) || (!adjoins && (g->nranges == GUEST_MAX_RANGES || covered(g, target))))
             return false;
         join = skipped.end + (uint64_t)in->imm;
         if (!read_arm(c, target, join, &taken) || !taken.n || taken.end != join)
@@ -613,13 +620,18 @@ static bool both_ways(struct lift *c, ir_val cond, uint64_t target)
         extra = 1;
     }
     unsigned insns = skipped.n + extra + taken.n;
-    if (g->insns + 1 + insns >= g->max_insns || g->nbytes + 4 * (insns + 1) > sizeof g->bytes || !lift_arms(c, cond, target, &skipped, &taken))
+    if (stops_between(g, c->next, skipped.end + extra) || stops_between(g, target, join) || g->insns + 1 + insns >= g->max_insns ||
+        g->nbytes + 4 * (insns + 1) > sizeof g->bytes || !lift_arms(c, cond, target, &skipped, &taken))
         return false;
+    struct guest_range *range = &g->range[g->nranges - 1];
     keep_bytes(g, &skipped, skipped.n + extra);
-    g->range[g->nranges - 1].end = skipped.end + (extra ? skipped.insn[skipped.n].len : 0);
+    range->end = skipped.end + (extra ? skipped.insn[skipped.n].len : 0);
     if (extra) {
         keep_bytes(g, &taken, taken.n);
-        g->range[g->nranges++] = (struct guest_range){target, join};
+        if (range->end == target)
+            range->end = join;
+        else
+            g->range[g->nranges++] = (struct guest_range){target, join};
     }
     c->next = join;
     return true;
