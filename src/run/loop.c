@@ -181,7 +181,8 @@ static bool run_block(struct engine_thread *t, struct block *b, enum engine_stop
         *pc_slot(t) = t->cpu.exit_value;
         if (t->cpu.return_sp > t->cpu.return_base) /* a return to CPU_NO_RETURN popped the bottom */
             t->cpu.return_sp = t->cpu.return_base;
-        if ((b = cache_find(e, t->cpu.exit_value)))
+        /* A request makes every jump miss: that says nothing about this one. */
+        if (!atomic_load_explicit(&t->cpu.pending, memory_order_relaxed) && (b = cache_find(e, t->cpu.exit_value)))
             remember_jump(t, t->cpu.exit_value, b, t->cpu.exit_link);
         return true;
     case HOST_EXIT_SYSCALL:
