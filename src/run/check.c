@@ -97,8 +97,17 @@ static void snapshot(struct shadow *s, unsigned n, unsigned slot_pc)
 
 #define MAX_SKIPPED 3 /* instructions without a mark: the lifter may take the ones behind a short branch as part of it */
 
-/* Interprets until pc, if that is near and on the way; then true and *n counts the snapshot taken there. */
-static bool reach(struct shadow *s, struct engine_thread *t, uint64_t pc, unsigned *n)
+/* Has the block a mark for pc before mark m? */
+static bool passed(const struct engine *e, const struct block *b, const struct block_marks *m, uint64_t pc)
+{
+    for (struct block_marks p = block_marks(e, b); block_next_mark(&p) && p.left != m->left;)
+        if (p.pc == pc)
+            return true;
+    return false;
+}
+
+/* Interprets until mark m, if that is near and on the way, not once more round a loop; then true and *n counts the snapshot taken there. */
+static bool reach(struct shadow *s, struct engine_thread *t, const struct block *b, const struct block_marks *m, unsigned *n)
 {
     static _Thread_local struct cpu before;
     struct engine *e = t->engine;
@@ -108,9 +117,10 @@ static bool reach(struct shadow *s, struct engine_thread *t, uint64_t pc, unsign
     before = s->cpu;
     for (unsigned k = 0; k < MAX_SKIPPED; k++) {
         e->guest->step(&s->cpu, &t->fetch, &sh, 1, &out, &done);
-        if (out.kind != IR_EXIT_GOTO || s->nstores != stores || s->nloads != loads)
+        uint64_t pc = s->cpu.slot[e->guest->slot_pc];
+        if (out.kind != IR_EXIT_GOTO || s->nstores != stores || s->nloads != loads || passed(e, b, m, pc))
             break;
-        if (s->cpu.slot[e->guest->slot_pc] == pc) {
+        if (pc == m->pc) {
             snapshot(s, ++*n, e->guest->slot_pc);
             return true;
         }
@@ -143,7 +153,7 @@ static bool follow_marks(struct shadow *s, struct engine_thread *t, const struct
             s->overflow = true;
             return false;
         }
-        if (*pc != m.pc && !reach(s, t, m.pc, n))
+        if (*pc != m.pc && !reach(s, t, b, &m, n))
             break;
         s->insn = *n;
         e->guest->step(&s->cpu, &t->fetch, &sh, 1, last, &done);
