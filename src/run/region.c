@@ -24,7 +24,9 @@ struct node {
     uint64_t pc, end;
     uint64_t taken, next; /* where it goes, CPU_NO_PC: nowhere that is known */
     uint64_t back;        /* where the call at its end returns to, or CPU_NO_PC */
-    unsigned insns, depth;
+    uint64_t stop;        /* where it was told to end, 0: nowhere */
+    unsigned insns, depth; /* insns 0: not looked at yet */
+    bool ahead;           /* the baseline does its rounds with vectors */
     struct ir_block *block;
 };
 
@@ -39,7 +41,7 @@ struct region {
     uint64_t kept;                             /* nodes that belong to it */
     uint8_t order[MAX_NODES];                  /* of the code */
     unsigned norder;
-    struct guest_range range[MAX_NODES];
+    struct guest_range range[BLOCK_MAX_RANGES];
     struct host_config cfg, outer;
 };
 
@@ -56,7 +58,7 @@ static int node_at(const struct region *r, uint64_t pc)
 static bool lift(struct region *r, struct ir_func *f, struct guest_lift *g, uint64_t pc, uint64_t stop)
 {
     *g = (struct guest_lift){.pc = pc, .code = r->code, .max_insns = GUEST_MAX_INSNS, .stop = stop};
-    return run_lift(r->engine->guest, g, f) == BTV_OK && g->insns && g->nranges == 1;
+    return run_lift(r->engine->guest, g, f) == BTV_OK && g->insns;
 }
 
 /* Where the block that was just appended goes. */
@@ -80,43 +82,78 @@ static void add_node(struct region *r, uint64_t pc)
         r->node[r->nnodes++].pc = pc;
 }
 
+/* The first pc behind `pc` at which another node starts. */
+static uint64_t next_start(const struct region *r, uint64_t pc)
+{
+    uint64_t stop = 0;
+    for (unsigned k = 0; k < r->nnodes; k++)
+        if (r->node[k].pc > pc && (!stop || r->node[k].pc < stop))
+            stop = r->node[k].pc;
+    return stop;
+}
+
+/* Sees how far node n reaches and where it goes.  False: it cannot be part of a region. */
+static bool look_at(struct region *r, struct node *n)
+{
+    struct guest_lift g;
+    struct ir_rounds rounds;
+    struct ir_func *f = ir_func_new(r->arena, &r->engine->guest->slots, NULL);
+    n->stop = next_start(r, n->pc);
+    if (!f || !lift(r, f, &g, n->pc, n->stop))
+        return false;
+    if (n->stop && g.range[0].end > n->stop)
+        return false; /* overlapping instructions */
+    n->ahead = ir_rounds_find(f, &rounds);
+    n->end = g.range[g.nranges - 1].end;
+    n->insns = g.insns;
+    look_around(n, f);
+    return true;
+}
+
+/*
+ * A loop that is one block looks at requests just before the branch at its end, so that is where samples find it.  The start of
+ * such a loop, or pc.
+ */
+static uint64_t loop_start(struct region *r, uint64_t pc)
+{
+    struct node branch = {.pc = pc}, body;
+    if (!look_at(r, &branch) || branch.insns > 1 || branch.taken >= pc)
+        return pc;
+    body = (struct node){.pc = branch.taken};
+    return look_at(r, &body) && body.end == branch.end ? body.pc : pc;
+}
+
+/*
+ * Nodes end where others start, so each new one may change those found before it: those are looked at again.  What had no
+ * place any more stays outside.
+ */
 static bool discover(struct region *r, uint64_t pc)
 {
     unsigned insns = 0;
-    struct ir_rounds rounds;
     r->node[r->nnodes++].pc = pc;
-    for (unsigned k = 0; k < r->nnodes; k++) {
+    for (unsigned k = 0; k < r->nnodes;) {
         struct node *n = &r->node[k];
-        struct guest_lift g;
-        struct ir_func *f = ir_func_new(r->arena, &r->engine->guest->slots, NULL);
-        if (!f || !lift(r, f, &g, n->pc, 0)) {
+        bool again = n->insns;
+        if (again && n->stop == next_start(r, n->pc)) {
+            k++;
+            continue;
+        }
+        if (!look_at(r, n)) {
             if (!k)
                 return false;
             r->nnodes = k; /* the ones behind it were not looked at either: they may come from it */
             break;
         }
-        if (ir_rounds_find(f, &rounds))
+        if (n->ahead)
             return false; /* the baseline does better: with vectors */
-        n->end = g.range[0].end;
-        n->insns = g.insns;
-        insns += g.insns;
-        look_around(n, f);
+        insns += again ? 0 : n->insns;
         if (insns < r->engine->tune.region_insns) {
             add_node(r, n->next);
             add_node(r, n->taken);
             add_node(r, n->back);
         }
+        k = 0;
     }
-    /* a node ends where another starts */
-    for (unsigned k = 0; k < r->nnodes; k++)
-        for (unsigned j = 0; j < r->nnodes; j++) {
-            struct node *n = &r->node[k];
-            uint64_t cut = r->node[j].pc;
-            if (n->pc < cut && cut < n->end) {
-                n->end = n->next = cut;
-                n->taken = n->back = CPU_NO_PC;
-            }
-        }
     return true;
 }
 
@@ -141,21 +178,30 @@ static uint64_t closure(const uint64_t *next, uint64_t from, uint64_t within)
     return seen;
 }
 
-/* Keeps what lies on a way from the root back to it.  False: there is none, so entering and leaving would cost more than is gained. */
+/*
+ * Keeps what lies on a way from the root back to it; without calls if there is such a way, because each exchanges the pins.
+ * False: there is none, so entering and leaving would cost more than is gained.
+ */
 static bool select_nodes(struct region *r)
 {
-    for (unsigned k = 0; k < r->nnodes; k++) {
-        connect(r, k, r->node[k].taken);
-        connect(r, k, r->node[k].next);
-        connect(r, k, r->node[k].back);
+    for (int calls = 0; calls < 2; calls++) {
+        memset(r->succ, 0, sizeof r->succ);
+        memset(r->pred, 0, sizeof r->pred);
+        for (unsigned k = 0; k < r->nnodes; k++) {
+            connect(r, k, r->node[k].taken);
+            connect(r, k, r->node[k].next);
+            if (calls)
+                connect(r, k, r->node[k].back);
+        }
+        r->kept = closure(r->pred, r->pred[0], closure(r->succ, 1, UINT64_MAX));
+        if (r->kept & 1)
+            break;
     }
-    uint64_t reached = closure(r->succ, 1, UINT64_MAX), returning = closure(r->pred, r->pred[0], reached);
-    r->kept = returning;
     for (unsigned k = 0; k < r->nnodes; k++) {
         r->succ[k] &= r->kept;
         r->pred[k] &= r->kept;
     }
-    return returning & 1;
+    return r->kept & 1;
 }
 
 /* Follows the way that code falls through, so that it needs no jump. */
@@ -266,16 +312,19 @@ static bool make_function(struct region *r, struct source *src)
     for (unsigned k = 0; k < r->norder; k++) {
         struct node *n = &r->node[r->order[k]];
         struct guest_lift g;
-        if (!lift(r, r->f, &g, n->pc, n->end) || g.range[0].end != n->end)
-            return false; /* overlapping instructions, or the code has changed */
+        if (!lift(r, r->f, &g, n->pc, n->stop) || g.range[g.nranges - 1].end != n->end)
+            return false; /* the code has changed */
         n->block = r->f->last;
         memcpy(bytes + nbytes, g.bytes, g.nbytes);
         nbytes += g.nbytes;
         src->insns += g.insns;
-        if (src->nranges && r->range[src->nranges - 1].end == n->pc)
-            r->range[src->nranges - 1].end = n->end;
-        else
-            r->range[src->nranges++] = g.range[0];
+        for (unsigned i = 0; i < g.nranges; i++)
+            if (src->nranges && r->range[src->nranges - 1].end == g.range[i].start)
+                r->range[src->nranges - 1].end = g.range[i].end;
+            else if (src->nranges < BLOCK_MAX_RANGES)
+                r->range[src->nranges++] = g.range[i];
+            else
+                return false;
     }
     r->f->pc = src->pc;
     for (unsigned k = 0; k < r->norder; k++)
@@ -387,6 +436,39 @@ static void choose_pins(struct region *r)
     set_free(r, r->cfg.pin_fp, r->cfg.npin_fp, weight, true);
 }
 
+/* Memory operations for slots without a register in block b: stores at each PUT, or once at its end (a region's). */
+static unsigned slot_traffic(const struct host_config *cfg, const struct ir_block *b)
+{
+    bool known[CPU_SLOTS] = {false}, put[CPU_SLOTS] = {false};
+    unsigned n = 0;
+    for (const struct ir_ins *i = b->first; i; i = i->next) {
+        if ((i->op != IR_OP_GET && i->op != IR_OP_PUT) || cfg->reg_of_slot[i->imm] >= 0)
+            continue;
+        if (i->op == IR_OP_PUT) {
+            n += !put[i->imm] || !cfg->outer;
+            put[i->imm] = true;
+        } else {
+            n += !known[i->imm];
+        }
+        known[i->imm] = true;
+    }
+    return n;
+}
+
+/* Does the region save so many memory operations that entering it, and translating, pays? */
+static bool pays(const struct region *r)
+{
+    uint64_t before = 0, after = 0, insns = 0;
+    for (unsigned k = 0; k < r->norder; k++) {
+        const struct node *n = &r->node[r->order[k]];
+        uint64_t w = times(n->depth);
+        before += w * slot_traffic(&r->outer, n->block);
+        after += w * slot_traffic(&r->cfg, n->block);
+        insns += w * n->insns;
+    }
+    return (before - after) * 100 >= insns * r->engine->tune.region_gain && before > after;
+}
+
 /* -- the whole ------------------------------------------------------------------------------------------------------------ */
 
 /* Lock held. */
@@ -413,9 +495,10 @@ enum btv_status region_make(struct engine *e, struct arena *a, const struct gues
     r->engine = e;
     r->arena = a;
     r->code = fetch;
+    pc = loop_start(r, pc);
     if (!discover(r, pc))
         return BTV_BADCODE;
-    if (!select_nodes(r) || r->succ[0] & 1) /* a block that leads to itself is as good alone, and may have selections for branches */
+    if (!select_nodes(r))
         return BTV_NOENT;
     place(r);
     find_depths(r);
@@ -428,6 +511,8 @@ enum btv_status region_make(struct engine *e, struct arena *a, const struct gues
     if (may_change || calls_helpers(r->f))
         return BTV_NOTIMPL;
     choose_pins(r);
+    if (!e->cfg.region && !pays(r)) /* chaos makes regions to test them */
+        return BTV_NOENT;
 #ifndef NDEBUG
     enum btv_status verdict = ir_verify(r->f, err);
     if (verdict != BTV_OK)

@@ -58,6 +58,33 @@ less() {
 }
 less "$(number blocks --tune=hot=200 "$tmp/p")" "$(number blocks --tune=hot=1 "$tmp/p")" 'blocks with hot=200 and hot=1'
 less "$(number blocks --tune=hot=200 "$tmp/p" again)" "$(number blocks --tune=hot=1 "$tmp/p" again)" 'the same after execve'
+
+# a loop in ten registers that code rarely uses, over and over until a sample has found it; and one in a common register
+cat >"$tmp/many.c" <<'END'
+#include <time.h>
+#define ALL(X) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11)
+#define DECLARE(n) register unsigned long v##n __asm__("s" #n) = argc;
+#define CHANGE(n) __asm__ volatile("addi %0, %0, 3" : "+r"(v##n));
+int main(int argc, char **argv)
+{
+    ALL(DECLARE)
+    register unsigned long common __asm__("a5") = 0;
+    for (time_t end = time(0) + 2, now = 0; now < end; now = time(0))
+        for (int t = 0; t < 1000000; t++)
+            if (argc > 1) {
+                __asm__ volatile("addi %0, %0, 3" : "+r"(common));
+            } else {
+                ALL(CHANGE)
+            }
+    return 0;
+}
+END
+"$cc" -O2 -w -static -o "$tmp/many" "$tmp/many.c" || exit 1
+# region OPTIONS...: regions made
+region() { "$btv" run --stats "$@" 2>&1 >/dev/null | awk '$1 == "blocks" { print $3 }'; }
+less 0 "$(region --tune=sample_us=500 "$tmp/many")" 'regions of a loop in uncommon registers'
+less "$(region --tune=sample_us=500,region_samples=251 "$tmp/many")" 1 'regions when there are to be none'
+less "$(region --tune=sample_us=500 "$tmp/many" few)" 1 'regions of a loop in a common register'
 less "$(number insns_per_block --tune=max_side_exits=0 "$tmp/p")" "$(number insns_per_block --tune=max_side_exits=4 "$tmp/p")" 'side exits'
 if [ "$(number insns_per_block --tune=max_insns=1 "$tmp/p")" = 1.00 ]; then passed=$((passed + 1)); else bad 'max_insns=1: longer blocks'; fi
 # memory: bounds that hold for large programs, too
