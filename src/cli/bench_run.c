@@ -4,6 +4,7 @@
  * Standard output and standard error go to memory files, which are looked at when the process is gone, so that nothing runs beside it.  The process
  * leads a group of its own, which is killed when the time is over; it dies with btv bench.
  */
+#include "base/clock.h"
 #include "cli/bench.h"
 
 #include <errno.h>
@@ -17,7 +18,6 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -27,9 +27,7 @@
 
 static double now_ns(void)
 {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
+    return (double)clock_ns(CLOCK_MONOTONIC);
 }
 
 static double ns(struct timeval t)

@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <z3.h>
 
+#include "base/clock.h"
 #include "cli/tool.h"
 #include "prove/prove.h"
 
@@ -49,9 +49,7 @@ static const char *const status_name[] = {"never applies", "proved", "tested onl
 
 static double now_s(void)
 {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+    return (double)clock_ns(CLOCK_MONOTONIC) / 1e9;
 }
 
 static void write_question(void *ctx, const char *name, const char *text)

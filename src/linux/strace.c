@@ -22,6 +22,7 @@
 #include <sys/syscall.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "linux/sig.h"
 
 /* -- which call it is -------------------------------------------------------------------------------------- */
@@ -265,13 +266,6 @@ static void add_result(struct str *s, const struct sys_arg *kind, int64_t ret)
     }
 }
 
-static uint64_t now_ns(void)
-{
-    struct timespec ts;
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
-}
-
 /* -- lines ------------------------------------------------------------------------------------------------- */
 
 static bool has_lines(const struct linux_process *p)
@@ -387,7 +381,7 @@ void sys_strace_enter(struct linux_thread *t, const struct sys_row *row, uint64_
     if (p->opt.strace.count)
         st->start_cpu_ns = strace_clock_ns(p);
     if (p->opt.strace.times)
-        st->start_ns = now_ns();
+        st->start_ns = clock_ns(CLOCK_MONOTONIC);
     st->hidden = !has_lines(p);
     if (st->hidden)
         return;
@@ -451,7 +445,7 @@ void sys_strace_leave(struct linux_thread *t, const struct sys_row *row, const u
         strace_count(p, row, ret, strace_clock_ns(p) - st->start_cpu_ns);
     if (st->hidden || (row && row->flags & SYS_NORET)) /* the line of a call that does not return is written */
         return;
-    uint64_t us = st->start_ns ? (now_ns() - st->start_ns) / 1000 : 0;
+    uint64_t us = st->start_ns ? (clock_ns(CLOCK_MONOTONIC) - st->start_ns) / 1000 : 0;
     add_rest(t, row, a, ret, st);
     if (st->start_ns)
         str_add(&st->line, " <%" PRIu64 ".%06" PRIu64 ">", us / 1000000, us % 1000000);

@@ -1,10 +1,10 @@
 /*
  * Runs lists of passes.  Each is wrapped alike: analyses it needs, the pass, time, verifier, trace.
  */
+#include "base/clock.h"
 #include "opt/opt.h"
 
 #include <string.h>
-#include <time.h>
 
 enum { FLOW = 1 };
 
@@ -42,13 +42,6 @@ enum btv_status opt_parse_list(const char *text, uint8_t *pass, unsigned cap, un
     return BTV_OK;
 }
 
-static uint64_t now_ns(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
 /* Analyses computed so far, in an arena of their own. */
 struct analyses {
     struct arena arena;
@@ -74,11 +67,11 @@ static enum btv_status run_one(struct ir_func *f, const struct opt_config *cfg, 
     enum btv_status st = provide(a, f, p->needs);
     if (st != BTV_OK)
         return err_set(err, st, "out of memory for the flow of @%s", f->name ? f->name : "");
-    uint64_t start = now_ns();
+    uint64_t start = clock_ns(CLOCK_MONOTONIC);
     cx->flow = &a->flow;
     cx->changed = false;
     st = p->run(f, cx);
-    uint64_t ns = now_ns() - start;
+    uint64_t ns = clock_ns(CLOCK_MONOTONIC) - start;
     if (st == BTV_OK && (!arena_ok(f->arena) || !arena_ok(cx->scratch)))
         st = BTV_NOMEM;
     arena_reset(cx->scratch);

@@ -9,6 +9,7 @@
  *
  * So a pass that drops or moves an event is not proved wrong here; it is not decided, and the reason says so.
  */
+#include "base/clock.h"
 #include "prove/prove.h"
 #include "prove/smt.h"
 
@@ -18,7 +19,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { MAX_EVENTS = 512, SLOT_LIMIT = CPU_SLOTS };
 
@@ -230,9 +230,7 @@ static void decide(struct proof *p, const struct prove_options *o)
 
 static double now_ms(void)
 {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
+    return (double)clock_ns(CLOCK_MONOTONIC) / 1e6;
 }
 
 void prove_block(const struct ir_func *before, const struct ir_func *after, const struct prove_options *o, struct prove_block *out)

@@ -9,10 +9,10 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/chaos.h"
+#include "base/clock.h"
 #include "run/run.h"
 
 #define MAX_DROPPED 8
@@ -28,7 +28,7 @@ void chaos_start(struct engine *e)
 
 void chaos_forked(struct engine_thread *t)
 {
-    t->born_ns = chaos_now_ns();
+    t->born_ns = clock_ns(CLOCK_MONOTONIC);
     t->asleep_ns = t->translating_ns = 0;
 }
 
@@ -40,16 +40,9 @@ void chaos_thread_start(struct engine_thread *t)
     chaos_forked(t);
 }
 
-uint64_t chaos_now_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
-
 static bool affords(const struct engine_thread *t, uint64_t spent_ns)
 {
-    return spent_ns < FREE_NS || spent_ns < (chaos_now_ns() - t->born_ns) / 2;
+    return spent_ns < FREE_NS || spent_ns < (clock_ns(CLOCK_MONOTONIC) - t->born_ns) / 2;
 }
 
 bool chaos_may_waste(const struct engine_thread *t)
@@ -113,12 +106,12 @@ static void give_way(struct engine_thread *t)
     useconds_t us = (useconds_t)(chaos_random(&t->random) % MAX_SLEEP_US);
     if (!affords(t, t->asleep_ns))
         return;
-    uint64_t start = chaos_now_ns();
+    uint64_t start = clock_ns(CLOCK_MONOTONIC);
     if (sleeps)
         usleep(us);
     else
         sched_yield();
-    t->asleep_ns += chaos_now_ns() - start;
+    t->asleep_ns += clock_ns(CLOCK_MONOTONIC) - start;
 }
 
 void chaos_visit(struct engine_thread *t)

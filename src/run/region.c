@@ -11,6 +11,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "ir/rounds.h"
 #include "run/region.h"
 
@@ -524,9 +525,11 @@ enum btv_status region_make(struct engine *e, struct arena *a, const struct gues
     if (trace_at(TRACE_emit, pc))
         trace_emitted(e, fetch, &code, pc);
     pthread_mutex_lock(&e->lock);
+    uint64_t locked = clock_ns(CLOCK_MONOTONIC);
     st = generation == e->generation ? publish(e, &src, &code, err) : BTV_BADCODE;
+    locked = clock_ns(CLOCK_MONOTONIC) - locked;
     pthread_mutex_unlock(&e->lock);
-    TRACE_AT(block, pc, "0x%llx region: %s, %u blocks of %u seen, %u instructions, %u bytes", (unsigned long long)pc, btv_status_text(st), r->norder, r->nnodes,
-             src.insns, code.len);
+    TRACE_AT(block, pc, "0x%llx region: %s, %u blocks of %u seen, %u instructions, %u bytes, others kept waiting for at most %llu us", (unsigned long long)pc,
+             btv_status_text(st), r->norder, r->nnodes, src.insns, code.len, (unsigned long long)locked / 1000);
     return st;
 }

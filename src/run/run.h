@@ -417,7 +417,6 @@ void chaos_forked(struct engine_thread *t); /* its life starts now, in a new pro
 void chaos_visit(struct engine_thread *t);
 /* Can the thread afford to lose translated code?  Otherwise it keeps what it has, and interprets the rest. */
 bool chaos_may_waste(const struct engine_thread *t);
-uint64_t chaos_now_ns(void);
 /* mix: executions before the block at pc is translated; is a translated block interpreted this time? */
 unsigned chaos_threshold(const struct engine *e, uint64_t pc);
 bool chaos_interprets(struct engine_thread *t);

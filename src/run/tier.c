@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "base/chaos.h"
+#include "base/clock.h"
 #include "base/heap.h"
 #include "run/region.h"
 
@@ -107,18 +108,11 @@ static const uint8_t *read_code(void *ctx, uint64_t pc, size_t *avail)
     return x->window + (pc - x->code_pc);
 }
 
-static uint64_t now_ns(clockid_t clock)
-{
-    struct timespec now;
-    clock_gettime(clock, &now);
-    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
-
 /* Lock held, but not while it works. */
 static void make_next(struct tier *x)
 {
     struct engine *e = x->engine;
-    uint64_t pc = x->queue[0], start = now_ns(CLOCK_THREAD_CPUTIME_ID);
+    uint64_t pc = x->queue[0], start = clock_ns(CLOCK_THREAD_CPUTIME_ID);
     struct btv_error err = {0};
     memmove(x->queue, x->queue + 1, --x->nqueue * sizeof *x->queue);
     x->busy = true;
@@ -129,7 +123,7 @@ static void make_next(struct tier *x)
     pthread_mutex_lock(&e->lock);
     x->busy = false;
     pthread_cond_broadcast(&e->resumed);
-    uint64_t took = now_ns(CLOCK_THREAD_CPUTIME_ID) - start;
+    uint64_t took = clock_ns(CLOCK_THREAD_CPUTIME_ID) - start;
     e->stats.tier[TIER_REGION].translate_ns += took;
     TRACE_AT(block, pc, "0x%llx region took %llu us: %s", (unsigned long long)pc, (unsigned long long)took / 1000, st == BTV_INVALID ? err.text : btv_status_text(st));
 }

@@ -8,8 +8,8 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "ir/rounds.h"
 #include "run/region.h"
 #include "run/run.h"
@@ -83,9 +83,7 @@ static enum btv_status make(struct engine_thread *t, uint64_t pc, unsigned max_i
 
 static uint64_t now_ms(void)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+    return clock_ns(CLOCK_MONOTONIC_COARSE) / 1000000;
 }
 
 static struct block *publish(struct engine_thread *t, const struct source *g, const struct host_code *code)
@@ -108,14 +106,6 @@ static struct block *publish(struct engine_thread *t, const struct source *g, co
 pause: /* interpret for a while, then try again */
     e->pause_until_ms = now_ms() + e->tune.pause_ms;
     return NULL;
-}
-
-/* Processor time of this thread. */
-static uint64_t now_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
 /* At once, by the guest's thread: --chaos=region. */
@@ -178,11 +168,11 @@ struct block *translate(struct engine_thread *t, uint64_t pc)
             return NULL;
         e->pause_until_ms = 0;
     }
-    uint64_t start = BTV_UNLIKELY(e->cfg.timed) ? now_ns() : 0, before = BTV_UNLIKELY(e->pays) ? chaos_now_ns() : 0;
+    uint64_t start = BTV_UNLIKELY(e->cfg.timed) ? clock_ns(CLOCK_THREAD_CPUTIME_ID) : 0, before = BTV_UNLIKELY(e->pays) ? clock_ns(CLOCK_MONOTONIC) : 0;
     struct block *b = translate_untimed(t, pc);
     if (BTV_UNLIKELY(start))
-        t->stats.tier[TIER_BASELINE].translate_ns += now_ns() - start;
+        t->stats.tier[TIER_BASELINE].translate_ns += clock_ns(CLOCK_THREAD_CPUTIME_ID) - start;
     if (BTV_UNLIKELY(before))
-        t->translating_ns += chaos_now_ns() - before;
+        t->translating_ns += clock_ns(CLOCK_MONOTONIC) - before;
     return b;
 }

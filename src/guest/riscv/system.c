@@ -2,9 +2,9 @@
  * RISC-V instructions that need more than a row: system registers, counters, cache blocks, 16-byte compare and swap.
  * Each has a lifting and an executing form; the helpers are what lifted code reaches by IR CALL.
  */
+#include "base/clock.h"
 #include "guest/riscv/sem.h"
 
-#include <time.h>
 
 #include "base/atomic16.h"
 
@@ -28,9 +28,7 @@ bool rv_csr_allowed(unsigned number, bool write)
 /* All three counters tick at 10 MHz: monotonic, and the same for every thread. */
 static bool help_counter(struct cpu *cpu, uint64_t a, uint64_t b, uint64_t c, uint64_t *out)
 {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    *out = (uint64_t)t.tv_sec * 10000000 + (uint64_t)t.tv_nsec / 100;
+    *out = clock_ns(CLOCK_MONOTONIC) / 100;
     return true;
 }
 
