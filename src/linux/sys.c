@@ -237,6 +237,12 @@ static void check_args(const struct linux_thread *t, const struct sys_row *row, 
             check_array(p, arg, a, i);
             break;
         case SYS_A_INBUF:
+            if (arg->type != SYS_TYPE_any && arg->type != SYS_TYPE_cpuset && arg->type != SYS_TYPE_optval) {
+                /* a struct with its size: a part of it is not enough, and the kernel judges the size first */
+                a[i] = sys_pointer(p, a[i], a[arg->count]);
+                break;
+            }
+            BTV_FALLTHROUGH;
         case SYS_A_OUTBUF:
             check_range(p, &a[i], &a[arg->count]);
             break;

@@ -28,6 +28,10 @@ fallocate       *           *           as fdatasync
 ftruncate       *           *           as fdatasync
 write           *           EPERM       as fdatasync: sealed
 write           EINVAL      EBADF       as fdatasync
+pwritev2        ESPIPE      EBADF       as fdatasync
+epoll_ctl       EINVAL      EFAULT      the struct at the end of a page is four bytes longer than on x86-64
+sendto          EFAULT      ENOTSOCK    the range ends where user space does on x86-64: not readable there, looked at later here
+recvfrom        EFAULT      ENOTSOCK    as that
 open_by_handle_at ESTALE    EPERM       as fdatasync: of another file system
 unlinkat        EINVAL      ENAMETOOLONG a path that is too long is seen before the flags
 perf_event_open *           *           a few software events only; the attributes are judged before the descriptor

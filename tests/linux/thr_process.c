@@ -339,6 +339,7 @@ static void test_clone3(void)
     close(pidfd);
     CHECK(syscall(SYS_clone3, &a, 8) == -1 && errno == EINVAL, "short");
     CHECK(syscall(SYS_clone3, &a, 100000) == -1 && errno == E2BIG, "long");
+    CHECK(syscall(SYS_clone3, 0x7dfffffff000, 6431) == -1 && errno == E2BIG, "long, at the end of what can be mapped: errno %d", errno);
     a.flags = CLONE_THREAD;
     CHECK(syscall(SYS_clone3, &a, sizeof a) == -1 && errno == EINVAL, "thread without the rest");
     CHECK(syscall(SYS_clone, CLONE_SIGHAND | SIGCHLD, 0, 0, 0, 0) == -1 && errno == EINVAL, "SIGHAND without VM");
