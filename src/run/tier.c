@@ -177,7 +177,7 @@ static void *tier_main(void *arg)
         barren = x->news ? 0 : barren + 1;
         if (x->news)
             us = e->tune.sample_us;
-        else if (barren % 4 == 0 && us < e->tune.sample_max_us)
+        else if (barren % 2 == 0 && us < e->tune.sample_max_us)
             us *= 2;
         x->news = false;
     }
