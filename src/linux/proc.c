@@ -43,7 +43,7 @@ static const struct proc_name {
     {"exe", PROC_EXE, IN_PROCESS},          {"maps", PROC_MAPS, IN_PROCESS},       {"smaps", PROC_SMAPS, IN_PROCESS},     {"smaps_rollup", PROC_ROLLUP, IN_PROCESS},
     {"numa_maps", PROC_NUMA, IN_PROCESS},   {"auxv", PROC_AUXV, IN_PROCESS},       {"cmdline", PROC_CMDLINE, IN_PROCESS}, {"environ", PROC_ENVIRON, IN_PROCESS},
     {"stat", PROC_STAT, IN_PROCESS},        {"status", PROC_STATUS, IN_PROCESS},   {"statm", PROC_STATM, IN_PROCESS},     {"limits", PROC_LIMITS, IN_PROCESS},
-    {"syscall", PROC_SYSCALL, IN_PROCESS},  {"stack", PROC_STACK, IN_PROCESS},     {"fd", PROC_FDS, IN_PROCESS},          {"cpuinfo", PROC_CPUINFO, IN_PROC},
+    {"syscall", PROC_SYSCALL, IN_PROCESS},  {"stack", PROC_STACK, IN_PROCESS},     {"fd", PROC_FDS, IN_PROCESS},          {"task", PROC_TASKS, IN_PROCESS},          {"cpuinfo", PROC_CPUINFO, IN_PROC},
     {"mem", PROC_MEM, IN_PROCESS},          {"pagemap", PROC_PAGEMAP, IN_PROCESS},
     {"arch_status", PROC_PRIVATE, IN_PROCESS}, /* x86's alone */
     {"arch", PROC_ARCH, IN_KERNEL},
@@ -357,7 +357,7 @@ static bool entry_hidden(const struct proc_view *v, enum proc_list list, const c
     switch (list) {
     case LIST_PROCESS: return name_of(name).file == PROC_PRIVATE;
     case LIST_FDS: return is_number(name) && proc_view_hides_fd(v, atoi(name));
-    case LIST_TASKS: return v->own && is_number(name) && !is_guest_thread(v->t->proc, atoi(name));
+    case LIST_TASKS: return is_number(name) && (v->own ? !is_guest_thread(v->t->proc, atoi(name)) : proc_view_hides_task(v, atoi(name)));
     case LIST_MAP_FILES: return is_range(name, &start) && (!procmaps_next(v, start, &r) || r.start > start);
     default: return false;
     }
@@ -418,6 +418,21 @@ unsigned proc_count_private(struct linux_thread *t, const struct proc_where *w)
             snprintf(path, sizeof path, "%s/fd/%d", v.dir, v.private_fd[i]);
             n += linux_host_syscall(SYS_lstat, (uint64_t)(uintptr_t)path, (uint64_t)(uintptr_t)&st, 0, 0, 0, 0) == 0;
         }
+    proc_view_close(&v);
+    return n;
+}
+
+unsigned proc_count_own_tasks(struct linux_thread *t, const struct proc_where *w)
+{
+    struct proc_view v;
+    struct stat st;
+    char path[80];
+    unsigned n = 0;
+    if (proc_view_open(t, w->pid, 0, PROC_SHALLOW, &v) && v.nthreads) {
+        snprintf(path, sizeof path, "%s/task", v.dir);
+        if (linux_host_syscall(SYS_lstat, (uint64_t)(uintptr_t)path, (uint64_t)(uintptr_t)&st, 0, 0, 0, 0) == 0 && st.st_nlink > 2 + v.nthreads)
+            n = (unsigned)st.st_nlink - 2 - v.nthreads;
+    }
     proc_view_close(&v);
     return n;
 }

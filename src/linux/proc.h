@@ -13,6 +13,7 @@ enum proc_file {
     PROC_PRIVATE, /* does not exist: a descriptor of btv's own, a mapping of btv's, what only the host's kind of machine has */
     PROC_EXE,
     PROC_FDS,     /* the folder of descriptors: its size counts them */
+    PROC_TASKS,   /* the folder of threads: its links count them */
     PROC_MAPS, PROC_SMAPS, PROC_ROLLUP, PROC_NUMA, PROC_AUXV, PROC_CMDLINE, PROC_ENVIRON, PROC_STAT, PROC_STATUS, PROC_STATM, PROC_LIMITS,
     PROC_SYSCALL, PROC_STACK, PROC_CPUINFO, PROC_ARCH,
     PROC_MEM, PROC_PAGEMAP, /* the host's files, of which procmem.c reads and writes */
@@ -44,6 +45,8 @@ void proc_publish(struct linux_process *p);
 bool proc_getdents(struct linux_thread *t, int fd, uint64_t buf, uint64_t size, int64_t *result);
 /* How many descriptors in the folder are btv's. */
 unsigned proc_count_private(struct linux_thread *t, const struct proc_where *where);
+/* How many threads of btv's own that process has. */
+unsigned proc_count_own_tasks(struct linux_thread *t, const struct proc_where *where);
 
 /* -- procview.c: a process as its own btv sees it --------------------------------------------------------------- */
 #define PROC_PRIVATE_MAX 32
@@ -72,6 +75,8 @@ enum proc_depth { PROC_SHALLOW, PROC_WITH_REGIONS };
 bool proc_view_open(struct linux_thread *t, pid_t pid, pid_t tid, enum proc_depth depth, struct proc_view *out);
 void proc_view_close(struct proc_view *v);
 bool proc_view_hides_fd(const struct proc_view *v, int fd);
+/* Is that thread one of btv's own?  Not of this process alone. */
+bool proc_view_hides_task(const struct proc_view *v, pid_t tid);
 /* Appends the contents of a file. */
 bool proc_contents(struct linux_thread *t, const struct proc_where *where, struct str *s);
 /* Keys of the auxiliary vector that only other btv processes read, and only in /proc/PID/auxv: see proc_publish. */

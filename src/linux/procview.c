@@ -220,6 +220,17 @@ bool proc_view_hides_fd(const struct proc_view *v, int fd)
     return false;
 }
 
+bool proc_view_hides_task(const struct proc_view *v, pid_t tid)
+{
+    char name[32];
+    struct str s = {0};
+    snprintf(name, sizeof name, "task/%d/stat", (int)tid);
+    /* threads of guests leave it open for faults, whatever their guest blocks; ours block all there is */
+    bool ours = read_of(v, name, &s) && (stat_number(s.p, 32) >> (SIGSEGV - 1) & 1);
+    str_free(&s);
+    return ours;
+}
+
 /* -- sizes ------------------------------------------------------------------------------------------------------- */
 
 struct sizes {
