@@ -414,8 +414,9 @@ static int64_t stat_common(struct linux_thread *t, uint64_t dirfd, uint64_t path
         return ret;
     if (n.where.file == PROC_FDS && st.st_size)
         st.st_size -= proc_count_private(t, &n.where);
-    if (n.where.file == PROC_TASKS && st.st_nlink > 2)
-        st.st_nlink -= proc_count_own_tasks(t, &n.where);
+    unsigned threads = n.where.file == PROC_TASKS ? proc_count_threads(t, &n.where) : 0;
+    if (threads)
+        st.st_nlink = 2 + threads;
     if (procfile_looks_made(st.st_mode, st.st_nlink))
         stat_made(&st, made_name(dirfd, &n, name) ? name : NULL);
     return put_stat(t, out, &st);
@@ -451,8 +452,9 @@ int64_t linux_sys_statx(struct linux_thread *t, const uint64_t a[6])
         ret = linux_host_syscall(SYS_statx, dirfd, n.addr, flags, a[3], (uint64_t)(uintptr_t)&st, 0);
     if (ret == 0 && n.where.file == PROC_FDS && st.stx_size)
         st.stx_size -= proc_count_private(t, &n.where);
-    if (ret == 0 && n.where.file == PROC_TASKS && st.stx_nlink > 2)
-        st.stx_nlink -= proc_count_own_tasks(t, &n.where);
+    unsigned threads = ret == 0 && n.where.file == PROC_TASKS ? proc_count_threads(t, &n.where) : 0;
+    if (threads)
+        st.stx_nlink = 2 + threads;
     if (ret == 0 && procfile_looks_made(st.stx_mode, st.stx_nlink) && made_name(dirfd, &n, name))
         ret = linux_host_syscall(SYS_statx, (uint64_t)AT_FDCWD, (uint64_t)(uintptr_t)name, flags & ~(uint64_t)AT_EMPTY_PATH, a[3], (uint64_t)(uintptr_t)&st, 0);
     return ret < 0 ? ret : linux_copy_out(a[4], &st, sizeof st) ? 0 : -EFAULT;

@@ -422,17 +422,10 @@ unsigned proc_count_private(struct linux_thread *t, const struct proc_where *w)
     return n;
 }
 
-unsigned proc_count_own_tasks(struct linux_thread *t, const struct proc_where *w)
+unsigned proc_count_threads(struct linux_thread *t, const struct proc_where *w)
 {
     struct proc_view v;
-    struct stat st;
-    char path[80];
-    unsigned n = 0;
-    if (proc_view_open(t, w->pid, 0, PROC_SHALLOW, &v) && v.nthreads) {
-        snprintf(path, sizeof path, "%s/task", v.dir);
-        if (linux_host_syscall(SYS_lstat, (uint64_t)(uintptr_t)path, (uint64_t)(uintptr_t)&st, 0, 0, 0, 0) == 0 && st.st_nlink > 2 + v.nthreads)
-            n = (unsigned)st.st_nlink - 2 - v.nthreads;
-    }
+    unsigned n = proc_view_open(t, w->pid, 0, PROC_SHALLOW, &v) ? v.nthreads : 0;
     proc_view_close(&v);
     return n;
 }

@@ -45,8 +45,8 @@ void proc_publish(struct linux_process *p);
 bool proc_getdents(struct linux_thread *t, int fd, uint64_t buf, uint64_t size, int64_t *result);
 /* How many descriptors in the folder are btv's. */
 unsigned proc_count_private(struct linux_thread *t, const struct proc_where *where);
-/* How many threads of btv's own that process has. */
-unsigned proc_count_own_tasks(struct linux_thread *t, const struct proc_where *where);
+/* How many threads the guest there has, or 0: the host's number stands. */
+unsigned proc_count_threads(struct linux_thread *t, const struct proc_where *where);
 
 /* -- procview.c: a process as its own btv sees it --------------------------------------------------------------- */
 #define PROC_PRIVATE_MAX 32
