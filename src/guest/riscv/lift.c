@@ -168,30 +168,29 @@ static ir_val to(struct lift *c, enum ir_op op, enum ir_type t, ir_val a)
     return ir_make(c->f, op, t, a, 0, 0);
 }
 
+/* As to(), but the value made before if it is one of the last `keep`. */
+static ir_val once(struct lift *c, struct memo *m, unsigned keep, enum ir_op op, enum ir_type t, ir_val a)
+{
+    for (unsigned k = 0; k < keep; k++)
+        if (m->last[k].from == a && a)
+            return m->last[k].made;
+    ir_val v = to(c, op, t, a);
+    unsigned k = m->n++ % keep;
+    m->last[k].from = a;
+    m->last[k].made = v;
+    return v;
+}
+
 /* 32-bit results are kept extended, and compilers extend them again: the same value then, not another. */
 static ir_val sext(struct lift *c, ir_val a)
 {
-    for (unsigned k = 0; k < ARRAY_LEN(c->sext); k++)
-        if (c->sext[k].narrow == a && a)
-            return c->sext[k].wide;
-    ir_val v = to(c, IR_OP_SEXT, IR_I64, a);
-    unsigned k = c->nsext++ % ARRAY_LEN(c->sext);
-    c->sext[k].narrow = a;
-    c->sext[k].wide = v;
-    return v;
+    return once(c, &c->sext, ARRAY_LEN(c->sext.last), IR_OP_SEXT, IR_I64, a);
 }
 
 /* The low half of a register, which is often wanted twice: rules see that it is the same. */
 static ir_val low(struct lift *c, ir_val a)
 {
-    for (unsigned k = 0; k < ARRAY_LEN(c->low); k++)
-        if (c->low[k].wide == a && a)
-            return c->low[k].narrow;
-    ir_val v = to(c, IR_OP_TRUNC, IR_I32, a);
-    unsigned k = c->nlow++ % ARRAY_LEN(c->low);
-    c->low[k].wide = a;
-    c->low[k].narrow = v;
-    return v;
+    return once(c, &c->low, 4, IR_OP_TRUNC, IR_I32, a);
 }
 
 /* Floating-point ops of type t with the rounding mode of field r; ops without a mode have rm = 0 in their rows. */

@@ -62,6 +62,14 @@ static inline enum ir_order rv_order(const struct insn *in)
 
 /* -- lifting ----------------------------------------------------------------------------------------------- */
 
+/* The values that one op has lately made, and of what. */
+struct memo {
+    struct {
+        ir_val from, made;
+    } last[8];
+    unsigned n; /* in all */
+};
+
 struct lift {
     struct ir_func *f;
     struct guest_lift *g;
@@ -73,10 +81,7 @@ struct lift {
     uint32_t written;      /* integer registers written while apart */
     ir_val seen;           /* values below this were made before something that may fault or leave */
     ir_val slot[RV_SLOTS]; /* current value of each slot, 0: not read yet */
-    struct {
-        ir_val narrow, wide;
-    } sext[8], low[4];     /* sign extensions and low halves made lately, */
-    unsigned nsext, nlow;  /* so many in all */
+    struct memo sext, low; /* sign extensions and low halves made lately */
 };
 
 ir_val lift_get(struct lift *c, unsigned slot);
