@@ -147,6 +147,12 @@ static void check_jumps(void)
     CODE("jal a0, .+8");
     last = lift();
     CHECK(last->op == IR_OP_GOTO && last->imm == PC + 8 && last->aux == 0, "link in a0");
+    CODE("auipc ra, 16", "jalr ra, -6(ra)");
+    last = lift();
+    CHECK(last->op == IR_OP_GOTO && last->imm == PC + 0x10000 - 6 && last->aux == PC + 8, "far call");
+    CODE("auipc t1, 0", "jalr zero, 13(t1)", "c.nop", "c.nop", "c.ebreak");
+    last = lift();
+    CHECK(last->op == IR_OP_TRAP && last->aux == PC + 12 && g.nranges == 2, "far jump, followed; bit 0 is cleared");
     static const struct {
         const char *line;
         enum ir_jump hint;

@@ -96,9 +96,9 @@ static bool is_link(unsigned reg)
     return reg == 1 || reg == 5;
 }
 
-static void jal(struct lift *c, unsigned rd)
+static void jump_and_link(struct lift *c, unsigned rd, uint64_t target)
 {
-    uint64_t target = c->pc + (uint64_t)c->in->imm, back = c->next;
+    uint64_t back = c->next;
     if (!rd) {
         jump(c, target);
         return;
@@ -109,11 +109,15 @@ static void jal(struct lift *c, unsigned rd)
 
 static void jalr(struct lift *c, unsigned rd, unsigned rs1)
 {
-    uint64_t back = c->next;
+    uint64_t back = c->next, known;
     ir_val target = lift_get(c, RV_SLOT_x + rs1);
     if (c->in->imm)
         target = ir_make(c->f, IR_OP_ADD, IR_I64, target, ir_const(c->f, IR_I64, (uint64_t)c->in->imm), 0);
     target = ir_make(c->f, IR_OP_AND, IR_I64, target, ir_const(c->f, IR_I64, ~UINT64_C(1)), 0);
+    if (ir_is_const(c->f, target, &known)) { /* of an auipc, as far calls are */
+        jump_and_link(c, rd, known);
+        return;
+    }
     if (rd)
         lift_setx(c, rd, ir_const(c->f, IR_I64, back));
     enum ir_jump hint = is_link(rd) ? IR_JUMP_CALL : is_link(rs1) ? IR_JUMP_RET : IR_JUMP;
@@ -401,7 +405,7 @@ static ir_val atomic(struct lift *c, enum ir_op op, enum ir_type t, ir_val addr,
 #define FLI(T)            ir_const(c->f, IR_##T, rv_fli_bits((unsigned)c->in->imm, ir_bits(IR_##T)))
 
 #define BRANCH(cond)          branch(c, (cond))
-#define JAL(f)                jal(c, RVF_##f)
+#define JAL(f)                jump_and_link(c, RVF_##f, c->pc + (uint64_t)c->in->imm)
 #define JALR(f, g)            jalr(c, RVF_##f, RVF_##g)
 #define ECALL                 leave(c, IR_OP_SYSCALL)
 #define ISYNC                 leave(c, IR_OP_ISYNC)
