@@ -39,8 +39,8 @@ struct cpu_trap {
 #define CPU_NO_RETURN UINT64_C(0x8000000000000002)
 
 struct jump_entry {
-    uint64_t pc;   /* guest pc; CPU_NO_PC when empty */
-    void *code;    /* host entry point; of an empty entry the host's stub for unknown targets */
+    uint64_t pc;   /* guest pc; CPU_NO_PC when empty, or 0 where no pc 0 is looked for */
+    void *code;    /* host entry point */
 };
 
 struct cpu;
@@ -90,7 +90,7 @@ struct cpu {
     void *owner;           /* the personality's thread */
 };
 
-#define CPU_JUMP_BITS 10
+#define CPU_JUMP_BITS 12
 #define CPU_JUMP_ENTRIES (1u << CPU_JUMP_BITS)
 
 #endif

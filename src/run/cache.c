@@ -15,16 +15,21 @@
 
 /* -- records ---------------------------------------------------------------------------------------------------- */
 
-void cache_clear_jumps(const struct engine *e, struct jump_entry *jumps)
+void cache_start_jumps(struct jump_entry *jumps)
 {
-    for (unsigned i = 0; i < CPU_JUMP_ENTRIES; i++)
-        jumps[i] = (struct jump_entry){.pc = CPU_NO_PC, .code = e->code + e->stubs.indirect};
+    jumps[0].pc = CPU_NO_PC;
+}
+
+void cache_clear_jumps(struct jump_entry *jumps)
+{
+    memset(jumps, 0, CPU_JUMP_ENTRIES * sizeof *jumps);
+    cache_start_jumps(jumps);
 }
 
 /* The stubs lie at the start of code memory. */
 static void put_stubs(struct engine *e)
 {
-    cache_clear_jumps(e, e->all_miss);
+    cache_start_jumps(e->all_miss);
     code_append(e, 0, e->stubs.bytes, e->stubs.len);
     e->enter = (enum host_exit(*)(struct cpu *, void *))(uintptr_t)(e->code + e->stubs.enter);
 }
@@ -684,7 +689,7 @@ bool cache_flush(struct engine *e, struct engine_thread *self)
         e->code_used = e->code_cap;
     }
     for (struct engine_thread *t = e->threads; t; t = t->next) {
-        cache_clear_jumps(e, t->jumps);
+        cache_clear_jumps(t->jumps);
         t->cpu.return_sp = t->cpu.return_base;
     }
     engine_resume_threads(e);

@@ -18,6 +18,8 @@
 #define MIN_CACHE_BYTES (UINT64_C(64) << 10)
 /* Above the newest return-stack entry there is always room to look at a few older ones. */
 #define RETURN_STACK_TOP 256
+#define JUMPS_BYTES (CPU_JUMP_ENTRIES * sizeof(struct jump_entry))
+#define THREAD_MAP_BYTES (JUMPS_BYTES + GUEST_PAGE_SIZE + HOST_RETURN_STACK_BYTES + RETURN_STACK_TOP)
 
 /* Defaults, then --tune, then --chaos. */
 static void tune(struct tuning *t, const struct engine_config *cfg)
@@ -85,11 +87,15 @@ enum btv_status engine_new(const struct engine_config *cfg, const struct guest_i
     return BTV_OK;
 }
 
+static uint8_t *return_base(const struct engine_thread *t)
+{
+    return (uint8_t *)t->jumps + JUMPS_BYTES + GUEST_PAGE_SIZE + HOST_RETURN_STACK_BYTES;
+}
+
 static void release_thread(struct engine_thread *t)
 {
-    if (t->stack_map)
-        munmap(t->stack_map, GUEST_PAGE_SIZE + HOST_RETURN_STACK_BYTES + RETURN_STACK_TOP);
-    heap_free(t->jumps);
+    if (t->jumps)
+        munmap(t->jumps, THREAD_MAP_BYTES);
     heap_free(t);
 }
 
@@ -113,26 +119,27 @@ void engine_free(struct engine *e)
     heap_free(e);
 }
 
-static bool map_return_stack(struct engine_thread *t)
+/* Its table of jumps and, behind a guard page, its return stack. */
+static bool map_tables(struct engine_thread *t)
 {
-    size_t len = GUEST_PAGE_SIZE + HOST_RETURN_STACK_BYTES + RETURN_STACK_TOP;
-    uint8_t *p = chaos_alloc_fails(CHAOS_NEEDED) ? MAP_FAILED : mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    uint8_t *p = chaos_alloc_fails(CHAOS_NEEDED)
+                     ? MAP_FAILED
+                     : mmap(NULL, THREAD_MAP_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (p == MAP_FAILED)
         return false;
-    t->stack_map = p;
-    if (mprotect(p, GUEST_PAGE_SIZE, PROT_NONE))
+    t->jumps = (struct jump_entry *)(void *)p;
+    if (mprotect(p + JUMPS_BYTES, GUEST_PAGE_SIZE, PROT_NONE))
         return false;
-    uint8_t *base = p + GUEST_PAGE_SIZE + HOST_RETURN_STACK_BYTES;
+    uint8_t *base = return_base(t);
     for (unsigned i = 0; i < RETURN_STACK_TOP; i += 16) { /* pairs of host return address and guest pc that match nothing */
         uint8_t *stub = t->engine->code + t->engine->stubs.indirect;
         memcpy(base + i, &stub, 8);
         memcpy(base + i + 8, &(uint64_t){CPU_NO_RETURN}, 8);
     }
-    t->cpu.return_base = t->cpu.return_sp = base;
+    cache_start_jumps(t->jumps);
     return true;
 }
 
-/* A structure with a table of jumps and a return stack of any content. */
 static struct engine_thread *fresh_thread(struct engine *e)
 {
     struct engine_thread *t = chaos_alloc_fails(CHAOS_NEEDED) ? NULL : heap_aligned(64, ALIGN_UP(sizeof *t, (size_t)64));
@@ -140,8 +147,7 @@ static struct engine_thread *fresh_thread(struct engine *e)
         return NULL;
     memset(t, 0, sizeof *t);
     t->engine = e;
-    t->jumps = chaos_alloc_fails(CHAOS_NEEDED) ? NULL : heap_new(CPU_JUMP_ENTRIES * sizeof *t->jumps);
-    if (t->jumps && map_return_stack(t))
+    if (map_tables(t))
         return t;
     release_thread(t);
     return NULL;
@@ -157,12 +163,10 @@ static struct engine_thread *spare_thread(struct engine *e)
     if (!t)
         return NULL;
     struct jump_entry *jumps = t->jumps;
-    uint8_t *stack_map = t->stack_map;
     memset(t, 0, sizeof *t);
     t->engine = e;
     t->jumps = jumps;
-    t->stack_map = stack_map;
-    t->cpu.return_base = t->cpu.return_sp = stack_map + GUEST_PAGE_SIZE + HOST_RETURN_STACK_BYTES;
+    cache_clear_jumps(jumps);
     return t;
 }
 
@@ -173,7 +177,7 @@ enum btv_status engine_thread_new(struct engine *e, struct engine_thread **out)
         t = fresh_thread(e);
     if (!t)
         return BTV_NOMEM;
-    cache_clear_jumps(e, t->jumps);
+    t->cpu.return_base = t->cpu.return_sp = return_base(t);
     t->cpu.jumps = t->jumps;
     t->cpu.ll_addr = 1;
     t->cpu.helpers = e->guest->helpers;

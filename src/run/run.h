@@ -210,8 +210,7 @@ struct engine_thread {
     struct engine *engine;
     struct engine_thread *next;
     struct arena scratch;     /* one translation */
-    struct jump_entry *jumps; /* the real table; cpu.jumps may point at the all-miss one */
-    uint8_t *stack_map;       /* guard page + shadow return stack */
+    struct jump_entry *jumps; /* the real table; cpu.jumps may point at the all-miss one.  Behind it in the same mapping: guard page, shadow return stack */
     struct stats stats;
     struct btv_error err;
     uint64_t random;          /* chaos.c, like the next three */
@@ -276,7 +275,9 @@ struct block *cache_block_of(struct engine *e, uint64_t host_pc);         /* any
 uint64_t cache_guest_pc(const struct engine *e, const struct block *b, uint64_t host_pc);
 /* Where code that works ahead (host_mark) goes on after a fault at host_pc; 0: the fault is the guest's. */
 uint64_t cache_retry(const struct engine *e, const struct block *b, uint64_t host_pc);
-void cache_clear_jumps(const struct engine *e, struct jump_entry *jumps);
+/* An entry of zeros is for pc 0, so it is free in all places but the first, where that is looked for.  A table of zeros needs only a start. */
+void cache_start_jumps(struct jump_entry *jumps);
+void cache_clear_jumps(struct jump_entry *jumps);
 
 /* Where the next block starts. */
 static inline uint64_t code_next(const struct engine *e)

@@ -280,6 +280,12 @@ void em_retry(struct em *e);
 /* Leaves at resume_pc if somebody asked for it. */
 void em_poll(struct em *e, uint64_t resume_pc);
 
+/* -- stubs.c -- */
+/* rax = guest pc: rdx = its entry in the thread's jump table, at [pc >> 1 & mask].  The jump to patch: another pc is there, or a
+ * request points the table away.  Then the way to its code. */
+size_t em_find_entry(struct x64_buf *b);
+void em_jump_entry(struct x64_buf *b);
+
 /* -- region.c -- */
 /* The exchange of pins at an entry, and at an exit; nothing else is touched. */
 void em_enter_region(struct em *e);

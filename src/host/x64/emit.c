@@ -229,6 +229,18 @@ static void lower_goto(struct em *e, struct ir_ins *i)
     return_pad(e, i->aux);
 }
 
+/*
+ * Does a jump have many targets, as far as its code tells?  Switches and bytecode dispatch do; the stubs of a procedure linkage table, whose
+ * target comes from a fixed address, have one, and calls have few.
+ */
+static bool has_many_targets(const struct em *e, const struct ir_ins *i)
+{
+    const struct ir_ins *d = e->f->def[i->arg[0]];
+    if (d->op == IR_OP_AND)
+        d = e->f->def[d->arg[0]];
+    return i->imm == IR_JUMP && !(d->op == IR_OP_LOAD && e->f->def[d->arg[0]]->op == IR_OP_CONST);
+}
+
 static void lower_gotoind(struct em *e, struct ir_ins *i)
 {
     em_put_home(e);
@@ -250,6 +262,12 @@ static void lower_gotoind(struct em *e, struct ir_ins *i)
         x64_jcc(&e->b, X64_NE, 0);
         add_reloc(e, e->b.len - 4, odd ? EM_STUB_RET_EVEN : EM_STUB_RET_MISS);
         x64_0(&e->b, X64_RET, 0);
+        return;
+    }
+    if (has_many_targets(e, i)) { /* a place of its own in the host's predictor; requests point the table away */
+        em_find_entry(&e->b);
+        add_reloc(e, e->b.len - 4, EM_STUB_UNKNOWN);
+        em_jump_entry(&e->b);
         return;
     }
     bool call = i->imm == IR_JUMP_CALL && i->aux;

@@ -116,8 +116,7 @@ static void emit_consts(struct x64_buf *b, struct host_stubs *out)
 static const struct x64_mem entry_pc = {.base = X64_RDX, .index = X64_NOREG}; /* of the jump table */
 static const struct x64_mem entry_code = {.base = X64_RDX, .index = X64_NOREG, .disp = offsetof(struct jump_entry, code)};
 
-/* rax = guest pc: rdx = its entry in the thread's jump table, at [pc >> 1 & mask].  The jump to patch: another pc is there. */
-static size_t find_entry(struct x64_buf *b)
+size_t em_find_entry(struct x64_buf *b)
 {
     x64_rr(b, X64_MOV_R_RM, 4, X64_RDX, X64_RAX);
     x64_ri(b, X64_SHL_RM_IMM8, 4, X64_RDX, 3);
@@ -127,11 +126,16 @@ static size_t find_entry(struct x64_buf *b)
     return x64_jcc(b, X64_NE, 0);
 }
 
+void em_jump_entry(struct x64_buf *b)
+{
+    x64_m(b, X64_JMP_RM, 8, entry_code);
+}
+
 /* EM_STUB_PROBE. */
 static size_t emit_probe(struct x64_buf *b)
 {
-    size_t miss = find_entry(b);
-    x64_m(b, X64_JMP_RM, 8, entry_code);
+    size_t miss = em_find_entry(b);
+    em_jump_entry(b);
     return miss;
 }
 
@@ -150,14 +154,14 @@ static void emit_ret_miss(struct x64_buf *b, struct host_stubs *out)
         x64_rm(b, X64_CMP_R_RM, 8, X64_RAX, (struct x64_mem){.base = X64_RSP, .index = X64_NOREG, .disp = 8 + 16 * k});
         hit[k] = x64_jcc(b, X64_E, 0);
     }
-    size_t miss = find_entry(b);
+    size_t miss = em_find_entry(b);
     x64_rm(b, X64_LEA_R_M, 8, X64_RCX, (struct x64_mem){.base = X64_RSP, .index = X64_NOREG, .disp = KEPT_RETURNS * 16});
     x64_rm(b, X64_CMP_R_RM, 8, X64_RCX, em_cpu(offsetof(struct cpu, return_base)));
     size_t deep = x64_jcc8(b, X64_B);
-    x64_m(b, X64_JMP_RM, 8, entry_code);
+    em_jump_entry(b);
     x64_patch8(b, deep, b->len);
     x64_rm(b, X64_MOV_R_RM, 8, X64_RSP, em_cpu(offsetof(struct cpu, return_base)));
-    x64_m(b, X64_JMP_RM, 8, entry_code);
+    em_jump_entry(b);
     for (int k = 0; k < 5; k++) {
         x64_patch(b, hit[k], b->len);
         x64_ri(b, X64_ADD_RM_IMM8, 8, X64_RSP, 16 * k);
