@@ -41,11 +41,15 @@ struct host_link {
 };
 #define HOST_POLL_BYTES 5
 
+/* Bytes of the jump or call in front of the name. */
+#define HOST_LINK_BYTES 5
+
 /*
  * In front of its first instruction a block has room for one more link, to whatever took its place: a block that must not run any more
  * is closed, so that whoever enters it comes there.  Its name is the address of the first instruction.
  */
-#define HOST_FRONT_BYTES 5
+#define HOST_FRONT_BYTES HOST_LINK_BYTES
+#define HOST_CLOSE_BYTES 2 /* of its first instruction are written over then */
 
 /* A field of 32 bits in the code: the distance of a stub from behind it. */
 struct host_reloc {
@@ -160,6 +164,12 @@ struct host_isa {
      */
     uint32_t (*link_target)(const struct host_stubs *s, const uint8_t *code, uint32_t link); /* 0: it is not made */
     void (*link_make)(const struct host_stubs *s, uint8_t *code, uint32_t link, uint32_t to);
+    /*
+     * Before the code is published: a link that is not made holds a small number, until it is made.  False: not this link, or not this number.
+     * link_noted reads it; false: the link holds none.
+     */
+    bool (*link_note)(const struct host_stubs *s, uint8_t *code, uint32_t link, int64_t note);
+    bool (*link_noted)(const struct host_stubs *s, const uint8_t *code, uint32_t link, int64_t *note);
     void (*front_create)(const struct host_stubs *s, uint8_t *code, uint32_t link); /* the link in front of a block, unmade */
     bool (*cache_filled)(const uint8_t *code, uint32_t cache);
     /* After link_make: indirect jumps to pc lead there. */

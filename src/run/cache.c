@@ -1,5 +1,5 @@
 /*
- * The code cache: blocks, look-up, links, invalidation.  See run.h for the locks and the layout, code.c for the memory.
+ * The code cache: blocks, links, invalidation.  See run.h for the locks and the layout, code.c for the memory, index.c for look-up.
  */
 #include <assert.h>
 #include <errno.h>
@@ -34,12 +34,30 @@ static void put_stubs(struct engine *e)
     e->enter = (enum host_exit(*)(struct cpu *, void *))(uintptr_t)(e->code + e->stubs.enter);
 }
 
-static struct table *new_table(uint64_t entries)
+/* One area of records after the other. */
+static uint64_t take_area(struct engine *e, uint64_t bytes)
 {
-    struct table *t = chaos_alloc_fails(CHAOS_OPTIONAL) ? NULL : heap_zeroed(1, sizeof *t + entries * sizeof t->entry[0]);
-    if (t)
-        t->mask = entries - 1;
-    return t;
+    uint64_t at = e->records_cap;
+    e->records_cap += ALIGN_UP(bytes, (uint64_t)65536);
+    return at;
+}
+
+/* Programs need less: a tenth as many bytes of blocks as of code, an eighth of packed, or twice that where guest bytes are kept. */
+static void plan_records(struct engine *e, uint64_t at[5])
+{
+    uint64_t cap = e->code_cap;
+    e->max_blocks = (uint32_t)(ALIGN_UP(cap / 6, (uint64_t)65536) / sizeof *e->block);
+    e->max_pages = (uint32_t)(ALIGN_UP(cap / 32, (uint64_t)65536) / sizeof *e->page);
+    if (e->max_pages > GUEST_PAGE_MAX)
+        e->max_pages = GUEST_PAGE_MAX;
+    e->max_lists = (uint32_t)(ALIGN_UP(cap / 16, (uint64_t)65536) / sizeof *e->list);
+    e->packed_cap = (uint32_t)ALIGN_UP(cap / 2, (uint64_t)65536);
+    e->records_cap = 0;
+    at[0] = take_area(e, e->max_blocks * sizeof *e->block);
+    at[1] = take_area(e, (e->max_blocks / BLOCK_GROUP + 1) * sizeof *e->group);
+    at[2] = take_area(e, e->max_pages * sizeof *e->page);
+    at[3] = take_area(e, e->max_lists * sizeof *e->list);
+    at[4] = take_area(e, e->packed_cap);
 }
 
 enum btv_status cache_init(struct engine *e, struct btv_error *err)
@@ -47,11 +65,8 @@ enum btv_status cache_init(struct engine *e, struct btv_error *err)
     e->code_cap = ALIGN_UP(e->cfg.cache_bytes, (uint64_t)65536);
     if (e->code_cap > CODE_REACH)
         e->code_cap = CODE_REACH;
-    /* programs need less: a fifth as many bytes of blocks as of code, and of packed, or twice that where guest bytes are kept */
-    uint64_t blocks = ALIGN_UP(e->code_cap / 3, (uint64_t)65536), refs = ALIGN_UP(e->code_cap / 16, (uint64_t)65536);
-    uint64_t groups = ALIGN_UP(blocks / sizeof *e->block / BLOCK_GROUP * sizeof *e->group, (uint64_t)65536);
-    e->packed_cap = (uint32_t)ALIGN_UP(e->code_cap / 2, (uint64_t)65536);
-    e->records_cap = blocks + groups + e->packed_cap + refs;
+    uint64_t at[5];
+    plan_records(e, at);
     uint64_t len = 2 * e->code_cap + e->records_cap;
     e->piece = chaos_alloc_fails(CHAOS_NEEDED) ? NULL : heap_zeroed(1, (size_t)(e->code_cap / CODE_PIECE_BYTES));
     if (!e->piece)
@@ -61,41 +76,21 @@ enum btv_status cache_init(struct engine *e, struct btv_error *err)
         return err_host(err, errno, "code cache: cannot reserve %llu bytes; use a smaller --code-cache-mib", (unsigned long long)len);
     e->code = p;
     uint8_t *records = p + e->code_cap;
-    e->block = (struct block *)(void *)records;
-    e->max_blocks = (uint32_t)(blocks / sizeof *e->block);
-    e->group = (struct block_group *)(void *)(records + blocks);
-    e->packed = records + blocks + groups;
-    e->ref = (struct page_ref *)(void *)(e->packed + e->packed_cap);
-    e->max_refs = (uint32_t)(refs / sizeof *e->ref);
+    e->block = (struct block *)(void *)(records + at[0]);
+    e->group = (struct block_group *)(void *)(records + at[1]);
+    e->page = (struct guest_page *)(void *)(records + at[2]);
+    e->list = (struct group_list *)(void *)(records + at[3]);
+    e->packed = records + at[4];
     e->write = records + e->records_cap;
     if (mprotect(records, e->records_cap, PROT_READ | PROT_WRITE))
         return err_host(err, errno, "code cache: records");
     madvise(records, e->records_cap, MADV_NOHUGEPAGE); /* areas that are mostly empty */
-    e->table = new_table(UINT64_C(1) << e->tune.table_bits);
-    if (!e->table)
-        return BTV_NOMEM;
-    enum btv_status st = code_new(e, 0, err);
+    enum btv_status st = index_init(e);
+    if (st == BTV_OK)
+        st = code_new(e, 0, err);
     if (st == BTV_OK)
         put_stubs(e);
     return st;
-}
-
-static void free_older(struct table *t)
-{
-    for (struct table *o = t->older, *older; o; o = older) {
-        older = o->older;
-        heap_free(o);
-    }
-    t->older = NULL;
-}
-
-/* Nobody looks anything up meanwhile.  Needs no memory: a flush must not fail. */
-static void empty_table(struct engine *e)
-{
-    struct table *t = e->table;
-    free_older(t);
-    t->used = 0;
-    memset(t->entry, 0, (t->mask + 1) * sizeof t->entry[0]);
 }
 
 void cache_free(struct engine *e)
@@ -103,116 +98,15 @@ void cache_free(struct engine *e)
     written_forget(e);
     if (e->code)
         munmap(e->code, 2 * e->code_cap + e->records_cap);
-    if (e->table)
-        free_older(e->table);
-    heap_free(e->table);
+    index_free(e);
     heap_free(e->piece);
 }
 
-/* -- look-up ---------------------------------------------------------------------------------------------------- */
-
-/* The place to start at, and what tells most other blocks apart without looking at them: independent bits of one product. */
-struct hash {
-    uint64_t start;
-    uint32_t tag;
-};
-
-static struct hash hash_pc(uint64_t pc)
-{
-    uint64_t h = (pc >> 1) * UINT64_C(0x9e3779b97f4a7c15);
-    return (struct hash){.start = h >> 40, .tag = (uint32_t)(h >> 8)};
-}
-
-/* The newest block for pc, perhaps dead. */
-static struct block *newest(struct engine *e, uint64_t pc)
-{
-    struct table *t = atomic_load(&e->table);
-    struct hash h = hash_pc(pc);
-    for (uint64_t i = h.start;; i++) {
-        uint64_t v = atomic_load_explicit(&t->entry[i & t->mask], memory_order_acquire);
-        if (!v)
-            return NULL;
-        if (v >> 32 != h.tag)
-            continue;
-        struct block *b = &e->block[(uint32_t)v - 1];
-        if (b->pc == pc)
-            return b;
-    }
-}
-
-struct block *cache_find(struct engine *e, uint64_t pc)
-{
-    struct block *b = newest(e, pc);
-    return b && !block_is(b, BLOCK_DEAD) ? b : NULL;
-}
-
-/* In the place of the dead block for the same pc, if there was one. */
-static void table_put(const struct engine *e, struct table *t, uint32_t number)
-{
-    uint64_t pc = e->block[number].pc, i, v;
-    struct hash h = hash_pc(pc);
-    for (i = h.start; (v = t->entry[i & t->mask]); i++)
-        if (v >> 32 == h.tag && e->block[(uint32_t)v - 1].pc == pc)
-            break;
-    t->used += !v;
-    atomic_store_explicit(&t->entry[i & t->mask], (uint64_t)h.tag << 32 | (number + 1), memory_order_release);
-}
-
-/* Frees old tables once no thread can be looking something up in one. */
-static void table_tidy(const struct engine *e, struct table *t)
-{
-    if (BTV_LIKELY(!t->older))
-        return;
-    for (const struct engine_thread *o = e->threads; o; o = o->next)
-        if (atomic_load(&o->in_code))
-            return;
-    free_older(t);
-}
-
-/* Room for one more block, at most 3/4 full. */
-static enum btv_status table_reserve(struct engine *e)
-{
-    struct table *t = e->table;
-    uint64_t size = t->mask + 1, live = 0;
-    table_tidy(e, t);
-    if (t->used < size / 4 * 3)
-        return BTV_OK;
-    for (uint32_t n = 0; n < e->nblocks; n++)
-        live += !block_is(&e->block[n], BLOCK_DEAD);
-    struct table *other = new_table(live < size / 8 * 3 ? size : 2 * size);
-    if (!other)
-        return BTV_NOMEM;
-    for (uint32_t n = 0; n < e->nblocks; n++)
-        if (!block_is(&e->block[n], BLOCK_DEAD))
-            table_put(e, other, n);
-    other->older = t;
-    atomic_store(&e->table, other);
-    table_tidy(e, other);
-    return BTV_OK;
-}
-
-/* Code is only appended, so blocks in order of publication are in order of address. */
-struct block *cache_block_of(struct engine *e, uint64_t host_pc)
-{
-    uint64_t at = host_pc - (uint64_t)(uintptr_t)e->code;
-    uint32_t first = 0, n = atomic_load_explicit(&e->nblocks, memory_order_acquire);
-    if (at >= e->code_used)
-        return NULL;
-    while (n) { /* the last that does not start behind it is one of those before `first` + n */
-        uint32_t half = n / 2;
-        if (at < (uint64_t)block_offset(e, &e->block[first + half]) - HOST_FRONT_BYTES) {
-            n = half;
-        } else {
-            first += half + 1;
-            n -= half + 1;
-        }
-    }
-    return first ? &e->block[first - 1] : NULL;
-}
+/* -- guest pcs of code ------------------------------------------------------------------------------------------- */
 
 uint64_t cache_guest_pc(const struct engine *e, const struct block *b, uint64_t host_pc)
 {
-    uint64_t off = host_pc - (uint64_t)(uintptr_t)block_code(e, b), pc = b->pc;
+    uint64_t off = host_pc - (uint64_t)(uintptr_t)block_code(e, b), pc = block_pc(e, b);
     for (struct block_marks m = block_marks(e, b); block_next_mark(&m) && m.offset <= off;)
         pc = m.pc;
     return pc;
@@ -243,10 +137,16 @@ static uint32_t offset_of(const struct engine *e, uint64_t host_pc)
     return (uint32_t)(host_pc - (uint64_t)(uintptr_t)e->code);
 }
 
+static void trace_linked(const struct engine *e, const struct block *from, const struct block *to)
+{
+    if (trace_on(TRACE_block))
+        TRACE_AT(block, block_pc(e, from), "0x%llx linked to 0x%llx", (unsigned long long)block_pc(e, from), (unsigned long long)block_pc(e, to));
+}
+
 uint64_t cache_link_pc(struct engine *e, uint64_t name)
 {
     const struct block *b = cache_block_of(e, name - 1);
-    uint64_t pc = b->pc;
+    uint64_t pc = block_pc(e, b);
     uint32_t link = offset_of(e, name) - block_offset(e, b);
     if (link)
         block_link(e, b, link, &pc);
@@ -285,7 +185,7 @@ void cache_link(struct engine *e, uint64_t name, struct block *to)
         return;
     e->host->link_make(&e->stubs, e->write, link, target);
     e->stats.links_made++;
-    TRACE_AT(block, from->pc, "0x%llx linked to 0x%llx", (unsigned long long)from->pc, (unsigned long long)to->pc);
+    trace_linked(e, from, to);
 }
 
 void cache_fill(struct engine *e, uint64_t name, struct block *to)
@@ -296,9 +196,9 @@ void cache_fill(struct engine *e, uint64_t name, struct block *to)
         !code_wish(e, block_offset(e, from)) || !code_wish(e, cache - 1))
         return;
     e->host->link_make(&e->stubs, e->write, cache, block_offset(e, to));
-    e->host->cache_fill(e->write, cache, to->pc);
+    e->host->cache_fill(e->write, cache, block_pc(e, to));
     e->stats.links_made++;
-    TRACE_AT(block, from->pc, "0x%llx linked to 0x%llx", (unsigned long long)from->pc, (unsigned long long)to->pc);
+    trace_linked(e, from, to);
 }
 
 /* Who jumps to the block leaves from now on, by the link in front of it.  False: there is no memory to change that in. */
@@ -352,32 +252,24 @@ static void relocate(const struct engine *e, const struct host_code *c, uint32_t
     }
 }
 
-/* How many page_refs it took. */
-static unsigned add_to_pages(struct engine *e, const struct source *g, struct block *b)
+/*
+ * Most jumps lead so near that the code can tell where; the others come first in c->link afterwards.  How many these are.  One that is the first
+ * instruction, which is written over when the block is closed, is one of them.
+ */
+static unsigned note_links(const struct engine *e, const struct source *g, const struct host_code *c, uint32_t at)
 {
-    uint32_t before = e->nrefs;
-    uint64_t last = UINT64_MAX;
-    for (unsigned r = 0; r < g->nranges; r++)
-        for (uint64_t page = g->range[r].start >> GUEST_PAGE_BITS; page <= (g->range[r].end - 1) >> GUEST_PAGE_BITS; page++) {
-            uint32_t *head = &e->pages[page % PAGE_BUCKETS], number = number_of(e, b) + 1;
-            if (page == last)
-                continue;
-            if (last != UINT64_MAX) {
-                number = PAGE_REF | e->nrefs;
-                e->ref[e->nrefs++].block = number_of(e, b);
-            }
-            *page_next(e, number) = *head;
-            *head = number;
-            last = page;
-        }
-    return e->nrefs - before;
+    uint64_t end = g->range[g->nranges - 1].end;
+    unsigned n = 0;
+    for (const struct host_link *l = c->link; l < c->link + c->nlinks; l++)
+        if (l->at < HOST_CLOSE_BYTES + HOST_LINK_BYTES || !e->host->link_note(&e->stubs, e->write, at + l->at, (int64_t)(l->pc - end) / e->guest->insn_align))
+            c->link[n++] = *l;
+    return n;
 }
 
 static void note_published(struct engine *e, const struct block *b, const struct source *g, const struct host_code *c, const struct record_sizes *packed,
-                           unsigned refs)
+                           uint32_t block, uint32_t pages)
 {
     struct emitted *s = &e->stats.tier[block_is(b, BLOCK_REGION) ? TIER_REGION : TIER_BASELINE];
-    uint64_t pages = refs * sizeof *e->ref, block = sizeof *b + (number_of(e, b) % BLOCK_GROUP ? 0 : sizeof *e->group);
     s->blocks++;
     s->insns += g->insns;
     for (unsigned i = 0; i < g->nranges; i++)
@@ -397,30 +289,47 @@ static void note_published(struct engine *e, const struct block *b, const struct
     }
 }
 
-enum btv_status cache_publish(struct engine *e, const struct source *g, const struct host_code *c, struct block **out, struct btv_error *err)
+/* The number of the next block: in the group of the one before, unless its code or record comes to lie too far from where that starts. */
+static uint32_t next_number(struct engine *e, uint64_t at)
 {
-    struct block *old = cache_find(e, g->pc);
-    if (old) {
-        *out = old;
-        return BTV_OK;
+    uint32_t n = e->nblocks;
+    struct block_group *group = &e->group[n / BLOCK_GROUP];
+    if (n % BLOCK_GROUP && (at - group->code >= BLOCK_ALIGN << BLOCK_CODE_BITS || e->packed_used - group->packed >= 1u << BLOCK_PACKED_BITS)) {
+        for (; n % BLOCK_GROUP; n++)
+            e->block[n] = (struct block){.state = BLOCK_DEAD};
+        group++;
     }
-    if (e->nblocks == e->max_blocks || e->packed_cap - e->packed_used < record_bound(g, c) || e->max_refs - e->nrefs < BLOCK_MAX_PAGES)
+    if (n % BLOCK_GROUP == 0)
+        *group = (struct block_group){.code = (uint32_t)at, .packed = e->packed_used};
+    return n;
+}
+
+static enum btv_status reserve(struct engine *e, const struct source *g, const struct host_code *c, struct btv_error *err)
+{
+    if (e->max_blocks - e->nblocks <= BLOCK_GROUP || e->packed_cap - e->packed_used < record_bound(g, c))
         return BTV_LIMIT;
     enum btv_status st = code_own(e, err);
     if (st == BTV_OK)
-        st = table_reserve(e);
+        st = index_reserve(e);
+    return st == BTV_OK && code_next(e) + c->len > e->code_cap ? BTV_LIMIT : st;
+}
+
+enum btv_status cache_publish(struct engine *e, const struct source *g, const struct host_code *c, struct block **out, struct btv_error *err)
+{
+    struct block *before = index_newest(e, g->pc);
+    if (before && !block_is(before, BLOCK_DEAD)) {
+        *out = before;
+        return BTV_OK;
+    }
+    enum btv_status st = reserve(e, g, c, err);
     if (st != BTV_OK)
         return st;
     uint64_t at = code_next(e);
-    if (at + c->len > e->code_cap)
-        return BTV_LIMIT;
     struct record_how how = {.keep_bytes = keeps_bytes(e, g), .all_marks = e->cfg.check_exec, .align = e->guest->insn_align};
     if (how.keep_bytes)
         st = written_note(e, g);
     if (st != BTV_OK)
         return st;
-    struct block *b = &e->block[e->nblocks];
-    const struct block *before = newest(e, g->pc);
     uint32_t first = 0;
     assert(g->nranges <= BLOCK_MAX_RANGES);
     if (before && !block_first(e, before, &first))
@@ -428,22 +337,22 @@ enum btv_status cache_publish(struct engine *e, const struct source *g, const st
     relocate(e, c, (uint32_t)at);
     code_append(e, at, c->bytes, c->len);
     e->host->front_create(&e->stubs, e->write, (uint32_t)at);
+    how.nlinks = note_links(e, g, c, (uint32_t)at);
     how.first = before ? &first : NULL;
     struct record_sizes packed = record_pack(e->packed + e->packed_used, g, c, &how);
-    struct block_group *group = &e->group[e->nblocks / BLOCK_GROUP];
-    if (e->nblocks % BLOCK_GROUP == 0)
-        *group = (struct block_group){.code = (uint32_t)at, .packed = e->packed_used};
-    uint32_t flags = (before ? BLOCK_AGAIN : 0) | (c->alone ? BLOCK_ALONE : 0) | (how.keep_bytes ? BLOCK_COPIED : 0) | (c->pins ? BLOCK_REGION : 0) |
-                     (record_simple(g) ? BLOCK_SIMPLE : 0) | (cache_may_change(e, g->range, g->nranges) ? BLOCK_UNSURE : 0);
-    b->pc = g->pc & ((UINT64_C(1) << 47) - 1);
-    b->code = (at - group->code) / BLOCK_ALIGN & 0x1ffff;
-    b->state = (e->packed_used - group->packed) << BLOCK_FLAG_BITS | flags;
-    assert(b->pc == g->pc && block_offset(e, b) == at && block_record(e, b) == e->packed + e->packed_used);
-    e->packed_used += packed.all;
-    unsigned refs = add_to_pages(e, g, b);
-    atomic_store_explicit(&e->nblocks, e->nblocks + 1, memory_order_release); /* first: who finds the block may fault in it */
-    table_put(e, e->table, number_of(e, b));
-    note_published(e, b, g, c, &packed, refs);
+    uint32_t number = next_number(e, at), flags = (before ? BLOCK_AGAIN : 0) | (c->alone ? BLOCK_ALONE : 0) | (how.keep_bytes ? BLOCK_COPIED : 0) |
+                                                  (c->pins ? BLOCK_REGION : 0) | (record_simple(g) ? BLOCK_SIMPLE : 0) |
+                                                  (cache_may_change(e, g->range, g->nranges) ? BLOCK_UNSURE : 0);
+    struct block *b = &e->block[number];
+    const struct block_group *group = block_group(e, b);
+    uint32_t pages = index_add_to_pages(e, g, b), block = (number + 1 - e->nblocks) * sizeof *b + (number % BLOCK_GROUP ? 0 : sizeof *group);
+    b->key = index_page(e, g->pc) << GUEST_PAGE_BITS | (uint32_t)(g->pc % GUEST_PAGE_SIZE);
+    b->state = ((e->packed_used - group->packed) << BLOCK_CODE_BITS | ((uint32_t)at - group->code) / BLOCK_ALIGN) << BLOCK_FLAG_BITS | flags;
+    assert(block_pc(e, b) == g->pc && block_offset(e, b) == at && block_record(e, b) == e->packed + e->packed_used);
+    atomic_store_explicit(&e->nblocks, number + 1, memory_order_release); /* first: who finds the block may fault in it */
+    atomic_store_explicit(&e->packed_used, e->packed_used + packed.all, memory_order_release); /* second: record_end */
+    index_put(e, number);
+    note_published(e, b, g, c, &packed, block, pages);
     *out = b;
     return BTV_OK;
 }
@@ -452,6 +361,7 @@ enum btv_status cache_publish(struct engine *e, const struct source *g, const st
 
 void cache_kill(struct engine *e, struct block *b)
 {
+    uint64_t pc = block_pc(e, b);
     if (block_is(b, BLOCK_DEAD))
         return;
     b->state |= BLOCK_DEAD;
@@ -459,12 +369,12 @@ void cache_kill(struct engine *e, struct block *b)
         e->unkillable = true;
     e->killed = true;
     for (struct engine_thread *t = e->threads; t; t = t->next) {
-        struct jump_entry *j = &t->jumps[b->pc >> 1 & (CPU_JUMP_ENTRIES - 1)];
-        if (j->pc == b->pc)
+        struct jump_entry *j = &t->jumps[pc >> 1 & (CPU_JUMP_ENTRIES - 1)];
+        if (j->pc == pc)
             __atomic_store_n(&j->pc, CPU_NO_PC, __ATOMIC_SEQ_CST);
     }
     e->stats.blocks_invalidated++;
-    TRACE_AT(block, b->pc, "0x%llx killed: its code changed", (unsigned long long)b->pc);
+    TRACE_AT(block, pc, "0x%llx killed: its code changed", (unsigned long long)pc);
 }
 
 void cache_settle(struct engine *e)
@@ -510,16 +420,6 @@ bool cache_stale(struct engine *e, const struct block *b)
     return false;
 }
 
-static bool overlaps(const struct engine *e, const struct block *b, uint64_t start, uint64_t end)
-{
-    struct block_ranges r;
-    block_ranges(e, b, &r);
-    for (unsigned i = 0; i < r.n; i++)
-        if (r.range[i].start < end && start < r.range[i].end)
-            return true;
-    return false;
-}
-
 enum drop {
     DROP_STALE,   /* memory was mapped, unmapped, protected otherwise, or written to by somebody else */
     DROP_WRITTEN, /* the guest may have written to it */
@@ -531,39 +431,35 @@ static bool must_drop(struct engine *e, const struct block *b, enum drop which)
     return which == DROP_ALL || (cache_stale(e, b) && !(which == DROP_WRITTEN && !block_is(b, BLOCK_COPIED) && fixed(e, b)));
 }
 
-static void drop_in(struct engine *e, uint32_t *head, uint64_t start, uint64_t end, enum drop which)
+static void drop_if(struct engine *e, struct block *b, void *ctx)
 {
-    while (*head) {
-        struct block *b = page_block(e, *head);
-        bool gone = block_is(b, BLOCK_DEAD);
-        if (!gone && overlaps(e, b, start, end) && must_drop(e, b, which)) {
-            cache_kill(e, b);
-            gone = true;
-        }
-        if (gone)
-            *head = *page_next(e, *head);
-        else
-            head = page_next(e, *head);
-    }
+    const enum drop *which = ctx;
+    if (must_drop(e, b, *which))
+        cache_kill(e, b);
 }
 
-bool cache_covers(const struct engine *e, uint64_t pc)
+static void note_cover(struct engine *e, struct block *b, void *ctx)
 {
-    for (uint32_t n = e->pages[(pc >> GUEST_PAGE_BITS) % PAGE_BUCKETS]; n; n = *page_next(e, n)) {
-        const struct block *b = page_block(e, n);
-        if (!block_is(b, BLOCK_DEAD) && overlaps(e, b, pc, pc + 1))
-            return true;
-    }
-    return false;
+    bool *covers = ctx;
+    *covers = true;
+}
+
+bool cache_covers(struct engine *e, uint64_t pc)
+{
+    bool covers = false;
+    index_each_of_page(e, pc, (struct guest_range){pc, pc + 1}, note_cover, &covers);
+    return covers;
 }
 
 void cache_drop_near(struct engine *e, uint32_t n)
 {
     struct block_ranges seed;
+    if (!e->block[n].key)
+        return;
     block_ranges(e, &e->block[n], &seed);
     e->generation++;
     for (unsigned i = 0; i < seed.n; i++)
-        drop_in(e, &e->pages[(seed.range[i].start >> GUEST_PAGE_BITS) % PAGE_BUCKETS], seed.range[i].start, seed.range[i].end, DROP_ALL);
+        index_each_of_page(e, seed.range[i].start, seed.range[i], drop_if, &(enum drop){DROP_ALL});
 }
 
 /* -- stores that nobody announces --------------------------------------------------------------------------------------- */
@@ -603,11 +499,11 @@ static void make_sure(struct engine *e)
     }
 }
 
-static void drop_bucket(struct engine *e, uint64_t bucket, uint64_t start, uint64_t end, enum drop which)
+static void drop_in_page(struct engine *e, uint64_t page, struct guest_range in, enum drop which)
 {
-    drop_in(e, &e->pages[bucket], start, end, which);
+    index_each_of_page(e, page, in, drop_if, &which);
     if (which == DROP_STALE)
-        written_doubt(e, bucket);
+        written_doubt(e, (page >> GUEST_PAGE_BITS) % PAGE_BUCKETS);
 }
 
 static void drop_range(struct engine *e, uint64_t start, uint64_t end, enum drop which)
@@ -616,13 +512,18 @@ static void drop_range(struct engine *e, uint64_t start, uint64_t end, enum drop
         return;
     pthread_mutex_lock(&e->lock);
     e->generation++;
-    uint64_t first = start >> GUEST_PAGE_BITS, last = (end - 1) >> GUEST_PAGE_BITS;
-    if (last - first >= PAGE_BUCKETS)
-        for (unsigned i = 0; i < PAGE_BUCKETS; i++)
-            drop_bucket(e, i, start, end, which);
-    else
-        for (uint64_t p = first; p <= last; p++)
-            drop_bucket(e, p % PAGE_BUCKETS, start, end, which);
+    const struct guest_range in = {start, end};
+    uint64_t first = ALIGN_DOWN(start, (uint64_t)GUEST_PAGE_SIZE), last = ALIGN_DOWN(end - 1, (uint64_t)GUEST_PAGE_SIZE);
+    if ((last - first) >> GUEST_PAGE_BITS < e->npages) {
+        for (uint64_t page = first; page <= last; page += GUEST_PAGE_SIZE)
+            drop_in_page(e, page, in, which);
+    } else {
+        for (uint32_t n = 1; n < e->npages; n++) {
+            uint64_t page = guest_page_start(&e->page[n]);
+            if (first <= page && page <= last)
+                drop_in_page(e, page, in, which);
+        }
+    }
     cache_settle(e);
     pthread_mutex_unlock(&e->lock);
 }
@@ -674,13 +575,11 @@ bool cache_flush(struct engine *e, struct engine_thread *self)
     e->generation++;
     e->stats.flushes++;
     TRACE(block, "all %u flushed", e->nblocks);
-    memset(e->pages, 0, sizeof e->pages);
     written_forget(e);
     e->nblocks = 0;
-    empty_table(e);
+    index_empty(e);
     e->packed_used = 0;
     e->killed = e->unkillable = false;
-    e->nrefs = 0;
     struct btv_error err = {0};
     if (code_new(e, 0, &err) == BTV_OK) {
         put_stubs(e);

@@ -100,7 +100,7 @@ static void snapshot(struct shadow *s, unsigned n, unsigned slot_pc)
 /* Has the block a mark for pc before mark m? */
 static bool passed(const struct engine *e, const struct block *b, const struct block_marks *m, uint64_t pc)
 {
-    for (struct block_marks p = block_marks(e, b); block_next_mark(&p) && p.left != m->left;)
+    for (struct block_marks p = block_marks(e, b); block_next_mark(&p) && p.at != m->at;)
         if (p.pc == pc)
             return true;
     return false;
@@ -147,7 +147,7 @@ static bool follow_marks(struct shadow *s, struct engine_thread *t, const struct
             s->ahead = true;
             continue;
         }
-        if (s->ahead && before != CPU_NO_PC && *pc == b->pc)
+        if (s->ahead && before != CPU_NO_PC && *pc == block_pc(e, b))
             break;
         if (*n + MAX_SKIPPED + 2 >= MAX_SNAPSHOTS) {
             s->overflow = true;
@@ -169,10 +169,11 @@ static bool follow_marks(struct shadow *s, struct engine_thread *t, const struct
 /* Interprets along the block, several times if it may have gone round; the number of snapshots taken (at least 1: the start). */
 static unsigned interpret(struct shadow *s, struct engine_thread *t, const struct block *b, struct ir_exit *last)
 {
+    uint64_t pc = block_pc(t->engine, b);
     unsigned n = 0, slot_pc = t->engine->guest->slot_pc, rounds = 0;
     s->ahead = false;
     snapshot(s, 0, slot_pc);
-    while (follow_marks(s, t, b, &n, last) && s->ahead && s->cpu.slot[slot_pc] == b->pc && rounds++ < HOST_AHEAD_ROUNDS)
+    while (follow_marks(s, t, b, &n, last) && s->ahead && s->cpu.slot[slot_pc] == pc && rounds++ < HOST_AHEAD_ROUNDS)
         continue;
     return n + 1;
 }
@@ -218,9 +219,10 @@ static bool disturbed(const struct engine_thread *t, const struct block *b, cons
 
 static bool fail(struct engine_thread *t, const struct block *b, const char *what, uint64_t expect, uint64_t got)
 {
+    uint64_t pc = block_pc(t->engine, b);
     err_set(&t->err, BTV_MISMATCH, "check: block 0x%llx left at 0x%llx: %s: interpreter 0x%llx, emitted code 0x%llx; see: btv dump PROGRAM --at 0x%llx --stage all",
-            (unsigned long long)b->pc, (unsigned long long)t->cpu.exit_value, what, (unsigned long long)expect, (unsigned long long)got,
-            (unsigned long long)b->pc);
+            (unsigned long long)pc, (unsigned long long)t->cpu.exit_value, what, (unsigned long long)expect, (unsigned long long)got,
+            (unsigned long long)pc);
     return false;
 }
 

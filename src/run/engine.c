@@ -329,13 +329,14 @@ static const uint8_t *block_bytes(const struct engine *e, const struct block *b,
     struct block_ranges all;
     block_ranges(e, b, &all);
     const uint8_t *copy = all.copy;
+    uint64_t pc = block_pc(e, b);
     for (unsigned i = 0; i < all.n; i++) {
         const struct guest_range *r = &all.range[i];
-        if (b->pc >= r->start && b->pc < r->end) {
-            *n = (size_t)(r->end - b->pc);
+        if (pc >= r->start && pc < r->end) {
+            *n = (size_t)(r->end - pc);
             if (copy)
-                return copy + (b->pc - r->start);
-            *n = read_safely(b->pc, buf, *n < GUEST_MAX_BYTES ? *n : GUEST_MAX_BYTES);
+                return copy + (pc - r->start);
+            *n = read_safely(pc, buf, *n < GUEST_MAX_BYTES ? *n : GUEST_MAX_BYTES);
             return *n ? buf : NULL;
         }
         if (copy)
@@ -354,9 +355,9 @@ void engine_describe(struct engine_thread *t, const void *uc, struct str *s)
     size_t n = 0;
     if (b) { /* slot pc is where the thread entered code, perhaps many blocks ago */
         pc = cache_guest_pc(e, b, host_pc);
-        str_add(s, "guest pc 0x%llx or soon behind it, tier baseline, block 0x%llx, host offset 0x%llx", (unsigned long long)pc, (unsigned long long)b->pc,
+        str_add(s, "guest pc 0x%llx or soon behind it, tier baseline, block 0x%llx, host offset 0x%llx", (unsigned long long)pc, (unsigned long long)block_pc(e, b),
                 (unsigned long long)(host_pc - (uint64_t)(uintptr_t)block_code(e, b)));
-        pc = b->pc;
+        pc = block_pc(e, b);
         bytes = block_bytes(e, b, buf, &n);
     } else {
         const char *where = t->interpreting ? "tier interpreter" : uc && engine_in_code(e, uc) ? "in a stub" : "not in guest code";

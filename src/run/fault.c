@@ -87,7 +87,7 @@ bool engine_host_fault(struct engine_thread *t, int sig, const siginfo_t *info, 
             return false;
         uint64_t retry = cache_retry(e, b, pc);
         if (retry) {
-            TRACE(fault, "signal %d at address 0x%llx: work ahead of the block 0x%llx given up", sig, (unsigned long long)addr, (unsigned long long)b->pc);
+            TRACE(fault, "signal %d at address 0x%llx: work ahead of the block 0x%llx given up", sig, (unsigned long long)addr, (unsigned long long)block_pc(e, b));
             e->host->context_set_pc(uc, retry);
             return true;
         }
@@ -100,7 +100,7 @@ bool engine_host_fault(struct engine_thread *t, int sig, const siginfo_t *info, 
         t->cpu.trap = trap_of(sig, info);
         t->cpu.exit_value = cache_guest_pc(e, b, pc);
         TRACE(fault, "signal %d at address 0x%llx: guest pc 0x%llx in the block 0x%llx", sig, (unsigned long long)addr,
-              (unsigned long long)t->cpu.exit_value, (unsigned long long)b->pc);
+              (unsigned long long)t->cpu.exit_value, (unsigned long long)block_pc(e, b));
         e->host->context_set_pc(uc, (uint64_t)(uintptr_t)(e->code + e->stubs.fault));
         return true;
     }

@@ -172,7 +172,7 @@ static bool run_block(struct engine_thread *t, struct block *b, enum engine_stop
         return false;
     }
     if (trace_on(TRACE_exit))
-        trace_left(t, b->pc, k);
+        trace_left(t, block_pc(e, b), k);
     switch (k) {
     case HOST_EXIT_LINK: follow_link(t); return true;
     case HOST_EXIT_INDIRECT:

@@ -5,7 +5,8 @@
  *   loop.c       the dispatcher: interpret, translate, enter, react to exits
  *   translate.c  guest code -> IR -> host code -> published block
  *   code.c       code memory
- *   cache.c      blocks, look-up, links, invalidation, flushing
+ *   cache.c      blocks, links, invalidation, flushing
+ *   index.c      finding blocks: by guest pc, by guest page, by host pc
  *   written.c    code in memory that the guest can write: fence.i
  *   record.c     the packed part of blocks
  *   fault.c      host faults -> guest exceptions
@@ -38,17 +39,15 @@
 
 /*
  * Some 11,000 of them after the start of a large program, so it matters how large they are.  They are numbered in order of publication, which
- * is that of their code and of their packed parts, and 16 of them are a group, which says where its first has both.
+ * is that of their code and of their packed parts, and BLOCK_GROUP of them are a group, which says where its first has both.  What does not lie
+ * in reach of that starts a group of its own; the numbers left over name no block, and are as good as dead.
  */
 struct block {
-    uint64_t pc : 47;
-    uint64_t code : 17;      /* distance from the group's, in units of BLOCK_ALIGN: block_offset */
-    uint32_t next;           /* what follows in the list of its first page: engine.pages */
-    _Atomic uint32_t state;  /* flags; above them the distance of its packed part: block_record */
+    uint32_t key;           /* number of its guest page, place in it: block_pc; 0: no block */
+    _Atomic uint32_t state; /* flags, distance of its code in units of BLOCK_ALIGN, distance of its packed part */
 };
 #define BLOCK_ALIGN 16
-#define BLOCK_GROUP 16
-_Static_assert(sizeof(struct block) == 16, "size of a block");
+#define BLOCK_GROUP 32
 
 enum block_flag {
     BLOCK_DEAD = 1,    /* set under the lock, like the next */
@@ -60,6 +59,9 @@ enum block_flag {
     BLOCK_SIMPLE = 64, /* record_simple */
 };
 #define BLOCK_FLAG_BITS 7
+#define BLOCK_CODE_BITS 12
+#define BLOCK_PACKED_BITS 13
+_Static_assert(BLOCK_FLAG_BITS + BLOCK_CODE_BITS + BLOCK_PACKED_BITS == 32, "block.state");
 
 struct block_group {
     uint32_t code, packed;
@@ -85,15 +87,22 @@ struct source {
  */
 #define CODE_REACH (UINT64_C(1) << 31) /* from any code to any other */
 
-/*
- * Which blocks a page has: a list for each bucket of pages, of numbers.  A block is in that of its first page by its number + 1; for each further
- * page it has a page_ref, whose number has PAGE_REF set.  0 ends a list.
- */
-struct page_ref {
-    uint32_t next;
-    uint32_t block;
+/* A guest page with blocks, numbered from 1 on.  Those of a bucket are a list; none is taken away but by a flush. */
+struct guest_page {
+    uint32_t page;           /* bits 31-0 of the address >> GUEST_PAGE_BITS */
+    uint32_t more : 12;      /* the others */
+    uint32_t next : 20;      /* of its bucket: engine.pages */
+    uint32_t groups;         /* group_list: where it has live blocks; 0: nowhere */
 };
-#define PAGE_REF (UINT32_C(1) << 31)
+#define GUEST_PAGE_MAX ((UINT32_C(1) << 20) - 1)
+_Static_assert(GUEST_PAGE_BITS <= 12, "block.key");
+
+/* Groups that have blocks in a page; numbered from 1 on. */
+struct group_list {
+    uint32_t next;    /* of the page, older; 0: the last */
+    uint32_t first;
+    uint8_t group[8]; /* - `first` + 1; 0: none */
+};
 
 #define MAX_ANNOUNCED 8
 #define PAGE_BUCKETS 4096
@@ -104,8 +113,8 @@ struct table {
     uint64_t mask;
     uint64_t used;
     struct table *older; /* kept while readers may hold it */
-    /* Bits 63-32 of the hash beside the number of the block + 1; 0: free.  The block may have died; never free again. */
-    _Atomic uint64_t entry[];
+    /* The number of the block + 1, in engine.number_bits; above it bits of the hash.  0: free.  The block may have died; never free again. */
+    _Atomic uint32_t entry[];
 };
 
 enum {
@@ -173,17 +182,21 @@ struct engine {
     uint8_t *piece;           /* one for each CODE_PIECE_BYTES: this process's own, or how often it wished to change it */
     bool killed, unkillable;  /* blocks died; some of them could not be closed: cache_settle */
     uint8_t *packed;          /* of all blocks, one after the other */
-    uint32_t packed_cap, packed_used;
-    struct page_ref *ref;
-    uint32_t max_refs, nrefs;
-    uint64_t records_cap;     /* bytes reserved for blocks, groups, packed and ref */
+    uint32_t packed_cap;
+    _Atomic uint32_t packed_used;
+    struct guest_page *page;  /* the first is none, like that of `list` */
+    uint32_t max_pages, npages;
+    struct group_list *list;
+    uint32_t max_lists, nlists;
+    uint64_t records_cap;     /* bytes reserved for all of these, and for blocks and groups */
     struct block *block;      /* all blocks, in order of address */
     struct block_group *group;
     uint32_t max_blocks;
-    _Atomic uint32_t nblocks;
+    _Atomic uint32_t nblocks; /* numbers given */
+    unsigned number_bits;     /* that the number of a block takes */
     enum host_exit (*enter)(struct cpu *cpu, void *code);
 
-    uint32_t pages[PAGE_BUCKETS]; /* heads of lists: page_ref */
+    uint32_t pages[PAGE_BUCKETS]; /* heads of lists: guest_page */
     struct code_page *code_pages[PAGE_BUCKETS]; /* written.c, like the next two */
     uint64_t code_buckets[PAGE_BUCKETS / 64];
     uint32_t code_copies;
@@ -266,7 +279,7 @@ void cache_settle(struct engine *e);
 bool cache_may_change(struct engine *e, const struct guest_range *r, unsigned nranges);
 bool cache_stale(struct engine *e, const struct block *b);                /* may its guest code have changed, or lost its permission? */
 /* Is the instruction at pc part of a translation?  Lock held. */
-bool cache_covers(const struct engine *e, uint64_t pc);
+bool cache_covers(struct engine *e, uint64_t pc);
 /* Block number n and what shares its guest bytes, as if they had changed. */
 void cache_drop_near(struct engine *e, uint32_t n);                       /* lock held */
 /* Lock held.  False: not now, see engine_stop_threads. */
@@ -293,7 +306,7 @@ static inline const struct block_group *block_group(const struct engine *e, cons
 /* Of its code, in code memory. */
 static inline uint32_t block_offset(const struct engine *e, const struct block *b)
 {
-    return block_group(e, b)->code + (uint32_t)b->code * BLOCK_ALIGN;
+    return block_group(e, b)->code + (b->state >> BLOCK_FLAG_BITS & ((1u << BLOCK_CODE_BITS) - 1)) * BLOCK_ALIGN;
 }
 
 static inline uint8_t *block_code(const struct engine *e, const struct block *b)
@@ -303,19 +316,38 @@ static inline uint8_t *block_code(const struct engine *e, const struct block *b)
 
 static inline const uint8_t *block_record(const struct engine *e, const struct block *b)
 {
-    return e->packed + block_group(e, b)->packed + (b->state >> BLOCK_FLAG_BITS);
+    return e->packed + block_group(e, b)->packed + (b->state >> (BLOCK_FLAG_BITS + BLOCK_CODE_BITS));
 }
 
-/* Of a list of a page: the block, and what follows. */
-static inline struct block *page_block(const struct engine *e, uint32_t number)
+static inline uint64_t guest_page_start(const struct guest_page *p)
 {
-    return &e->block[number & PAGE_REF ? e->ref[number & ~PAGE_REF].block : number - 1];
+    return ((uint64_t)p->more << 32 | p->page) << GUEST_PAGE_BITS;
 }
 
-static inline uint32_t *page_next(const struct engine *e, uint32_t number)
+static inline uint64_t block_pc(const struct engine *e, const struct block *b)
 {
-    return number & PAGE_REF ? &e->ref[number & ~PAGE_REF].next : &e->block[number - 1].next;
+    return guest_page_start(&e->page[b->key >> GUEST_PAGE_BITS]) | (b->key & (GUEST_PAGE_SIZE - 1));
 }
+
+/* -- index.c -- */
+BTV_NODISCARD enum btv_status index_init(struct engine *e);
+void index_free(struct engine *e);
+/* Nobody looks anything up meanwhile.  Needs no memory: a flush must not fail. */
+void index_empty(struct engine *e);
+/* Room for one more block.  BTV_LIMIT, BTV_NOMEM.  Lock held, like for all that follow. */
+BTV_NODISCARD enum btv_status index_reserve(struct engine *e);
+/* The newest block for pc, perhaps dead. */
+struct block *index_newest(struct engine *e, uint64_t pc);
+/* The number of the page of that address, made if it has none. */
+uint32_t index_page(struct engine *e, uint64_t gva);
+/* b is in these pages.  Before it can be found.  How many bytes of lists that took. */
+uint32_t index_add_to_pages(struct engine *e, const struct source *g, const struct block *b);
+/* From now on b is found by its pc. */
+void index_put(struct engine *e, uint32_t number);
+/* The live blocks of the page of that address that have code in that range; see may kill them.  Are there live ones of the page afterwards? */
+bool index_each_of_page(struct engine *e, uint64_t gva, struct guest_range in, void (*see)(struct engine *e, struct block *b, void *ctx), void *ctx);
+/* Has no page of that bucket live blocks, as far as the lists know? */
+bool index_bucket_empty(const struct engine *e, uint64_t bucket);
 
 /* -- written.c: lock held -- */
 /* Before publishing what was made of that, if its bytes are kept.  BTV_NOMEM. */
@@ -330,6 +362,7 @@ void written_forget(struct engine *e);
 struct record_how {
     bool keep_bytes;       /* the guest's, that it was made from */
     bool all_marks;        /* not only what faults ask for */
+    unsigned nlinks;       /* the first so many of host_code.link; the code tells where the others lead */
     unsigned align;        /* the guest's insn_align */
     const uint32_t *first; /* if it takes the place of others: number of the first block for its pc */
 };
@@ -344,13 +377,13 @@ struct record_sizes record_pack(uint8_t *out, const struct source *g, const stru
 /* The first block for the pc of this one, if that is another. */
 bool block_first(const struct engine *e, const struct block *b, uint32_t *number);
 /* Where its link of that name (an offset in its code) leads; false: it is not a link but the poll behind one. */
-bool block_link(const struct engine *e, const struct block *b, uint32_t name, uint64_t *pc);
+bool block_link(struct engine *e, const struct block *b, uint32_t name, uint64_t *pc);
 /* Of a region: the slots its pins hold.  Nothing else of *cfg is changed. */
 void block_pins(const struct engine *e, const struct block *b, struct host_config *cfg);
 /* Of a region, after a fault at that offset of its code: brings home the slots that are not. */
 void block_recover(const struct engine *e, const struct block *b, uint32_t offset, struct cpu *cpu, const void *ucontext);
 struct block_ranges {
-    unsigned n, nmarks;
+    unsigned n, nlinks;
     uint32_t bytes; /* in all */
     struct guest_range range[BLOCK_MAX_RANGES];
     const uint8_t *links;
@@ -358,10 +391,12 @@ struct block_ranges {
     const uint8_t *rest; /* what follows: of a region its pins, then the marks */
 };
 void block_ranges(const struct engine *e, const struct block *b, struct block_ranges *out);
+/* Has b guest code there? */
+bool block_overlaps(const struct engine *e, const struct block *b, uint64_t start, uint64_t end);
 /* Where its guest instructions that may fault (record_how) start in the code, in order of host offset: for (m = block_marks(e, b); block_next_mark(&m);) */
 struct block_marks {
-    const uint8_t *at;
-    unsigned left, align;
+    const uint8_t *at, *end;
+    unsigned align;
     uint32_t offset; /* from the start of the block's code */
     uint64_t pc;
 };

@@ -93,7 +93,7 @@ void written_doubt(struct engine *e, uint64_t bucket)
 {
     if (BTV_LIKELY(!e->code_pages[bucket]))
         return;
-    if (!e->pages[bucket]) {
+    if (index_bucket_empty(e, bucket)) {
         free_bucket(e, bucket);
         return;
     }
@@ -125,46 +125,40 @@ static enum btv_status update(void *ctx)
     return BTV_OK;
 }
 
-enum verdict { ELSEWHERE, SAME, CHANGED };
+struct changes {
+    uint64_t page, chunks;
+    const uint8_t *now; /* its bytes; NULL: it has none */
+};
 
-/* A block in those chunks of that page, whose bytes are now these (NULL: it has none). */
-static enum verdict compare(const struct engine *e, const struct block *b, uint64_t page, uint64_t chunks, const uint8_t *now)
+static bool changed(const struct engine *e, const struct block *b, const struct changes *c)
 {
     struct block_ranges r;
     block_ranges(e, b, &r);
-    enum verdict verdict = ELSEWHERE;
-    uint64_t first = page << GUEST_PAGE_BITS, last = first + GUEST_PAGE_SIZE, offset = 0;
+    uint64_t first = c->page << GUEST_PAGE_BITS, last = first + GUEST_PAGE_SIZE, offset = 0;
     for (unsigned i = 0; i < r.n; i++) {
         uint64_t start = r.range[i].start > first ? r.range[i].start : first, end = r.range[i].end < last ? r.range[i].end : last;
         if (start < end) {
-            verdict = SAME;
             uint64_t mask = ALL_CHUNKS << (start - first) / CHUNK & ALL_CHUNKS >> (CHUNKS - 1 - (end - 1 - first) / CHUNK);
-            if (mask & chunks && (!now || !r.copy || memcmp(r.copy + offset + (start - r.range[i].start), now + (start - first), end - start)))
-                return CHANGED;
+            if (mask & c->chunks && (!c->now || !r.copy || memcmp(r.copy + offset + (start - r.range[i].start), c->now + (start - first), end - start)))
+                return true;
         }
         offset += r.range[i].end - r.range[i].start;
     }
-    return verdict;
+    return false;
 }
 
-/* Kills what changed.  Are there live blocks of the page? */
+static void kill_if_changed(struct engine *e, struct block *b, void *ctx)
+{
+    if (changed(e, b, ctx))
+        cache_kill(e, b);
+}
+
+/* Kills what changed in those chunks.  Are there live blocks of the page left? */
 static bool kill_changed(struct engine *e, uint64_t page, uint64_t chunks, const uint8_t *now)
 {
-    bool live = false;
-    for (uint32_t *head = &e->pages[page % PAGE_BUCKETS]; *head;) {
-        struct block *b = page_block(e, *head);
-        if (!block_is(b, BLOCK_DEAD)) {
-            enum verdict v = compare(e, b, page, chunks, now);
-            if (v == CHANGED)
-                cache_kill(e, b);
-            live |= v == SAME;
-        }
-        if (block_is(b, BLOCK_DEAD))
-            *head = *page_next(e, *head);
-        else
-            head = page_next(e, *head);
-    }
-    return live;
+    uint64_t start = page << GUEST_PAGE_BITS, first = (uint64_t)__builtin_ctzll(chunks), last = CHUNKS - 1 - (uint64_t)__builtin_clzll(chunks);
+    struct guest_range in = {start + first * CHUNK, start + (last + 1) * CHUNK};
+    return index_each_of_page(e, start, in, kill_if_changed, &(struct changes){page, chunks, now});
 }
 
 /* Are there still live blocks of it? */

@@ -91,7 +91,7 @@ if [ "$(number insns_per_block --tune=max_insns=1 "$tmp/p")" = 1.00 ]; then pass
 # (the program is small, and the few loops of its C library that are done with vectors would count for too much)
 less "$(number host_per_guest --tune=hot=2,ahead=0 "$tmp/p")" 4.00 'host bytes for each guest byte'
 less "$(number host_per_guest --tune=hot=2,ahead=0 "$tmp/p")" "$(number host_per_guest --tune=hot=2 "$tmp/p")" 'vectors'
-less "$(number side_per_host --tune=hot=2 "$tmp/p")" 1.35 'bytes of records for each host byte'
+less "$(number side_per_host --tune=hot=2 "$tmp/p")" 0.25 'bytes of records for each host byte'
 less "$(number side_copy --tune=hot=2 "$tmp/p")" 500 'guest bytes kept of a program that writes no code'
 # --chaos comes last
 less "$(number blocks --chaos=hot=200 --tune=hot=1 "$tmp/p")" "$(number blocks --tune=hot=1 "$tmp/p")" 'chaos and tune'

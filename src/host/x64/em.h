@@ -32,6 +32,7 @@ extern const uint8_t em_pin_int[EM_PINS_INT];
 enum em_stub {
     EM_STUB_LINK,      /* called, the way back forgotten: an unmade jump */
     EM_STUB_LINK_CALL, /* called, the way back kept: an unmade call */
+    EM_STUB_LINK_NOTES, /* EM_STUB_LINK by one of X64_NOTES ways: which one is the note of the link */
     EM_STUB_PROBE,     /* rax = guest pc, rcx = name of the inline cache: the thread's jump table */
     EM_STUB_INDIRECT,  /* rax = guest pc; cpu->exit_link set */
     EM_STUB_UNKNOWN,   /* the same, without an inline cache */

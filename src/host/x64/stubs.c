@@ -176,7 +176,7 @@ static enum btv_status stubs(struct arena *a, const struct host_config *cfg, str
         uint8_t stub, kind;
     } exits[] = {{EM_STUB_INDIRECT, HOST_EXIT_INDIRECT}, {EM_STUB_SYSCALL, HOST_EXIT_SYSCALL}, {EM_STUB_ISYNC, HOST_EXIT_ISYNC},
                  {EM_STUB_BAIL, HOST_EXIT_BAIL},         {EM_STUB_INTERRUPT, HOST_EXIT_INTERRUPT}, {EM_STUB_TRAP, HOST_EXIT_TRAP}};
-    struct x64_buf b = {.cap = 4096};
+    struct x64_buf b = {.cap = 8192};
     memset(out, 0, sizeof *out);
     b.p = arena_push(a, b.cap);
     if (!b.p)
@@ -224,6 +224,8 @@ static enum btv_status stubs(struct arena *a, const struct host_config *cfg, str
     out->fault = (uint32_t)b.len;
     x64_ri(&b, X64_MOV_R_IMM, 4, X64_RAX, HOST_EXIT_TRAP);
     x64_jmp(&b, leave);
+    out->offset[EM_STUB_LINK_NOTES] = (uint32_t)b.len;
+    x64_put_notes(&b, out->offset[EM_STUB_LINK]);
     if (b.full)
         return BTV_LIMIT;
     out->bytes = b.p;
@@ -244,7 +246,7 @@ static const char *pin_name(unsigned i)
 static const char *stub_name(unsigned i)
 {
     static const char *const name[EM_STUB_COUNT] = {
-        [EM_STUB_LINK] = "link",           [EM_STUB_LINK_CALL] = "link-call", [EM_STUB_INDIRECT] = "indirect", [EM_STUB_RET_MISS] = "ret-miss", [EM_STUB_RET_EVEN] = "ret-even", [EM_STUB_PROBE] = "probe",   [EM_STUB_SYSCALL] = "syscall",
+        [EM_STUB_LINK] = "link",           [EM_STUB_LINK_CALL] = "link-call", [EM_STUB_LINK_NOTES] = "link-note", [EM_STUB_INDIRECT] = "indirect", [EM_STUB_RET_MISS] = "ret-miss", [EM_STUB_RET_EVEN] = "ret-even", [EM_STUB_PROBE] = "probe",   [EM_STUB_SYSCALL] = "syscall",
         [EM_STUB_ISYNC] = "isync",         [EM_STUB_BAIL] = "bail",         [EM_STUB_INTERRUPT] = "interrupt", [EM_STUB_TRAP] = "trap",
         [EM_STUB_HELPER] = "helper",
         [EM_CONST_NAN64] = "nan64",        [EM_CONST_NAN32] = "nan32",      [EM_CONST_SIGN64] = "sign64",      [EM_CONST_SIGN32] = "sign32",
@@ -281,6 +283,8 @@ const struct host_isa host_x64 = {
     .return_stack_fault = x64_return_stack_fault,
     .link_target = x64_link_target,
     .link_make = x64_link_make,
+    .link_note = x64_link_note,
+    .link_noted = x64_link_noted,
     .front_create = x64_front_create,
     .cache_filled = x64_cache_filled,
     .cache_fill = x64_cache_fill,

@@ -9,12 +9,17 @@
 #define X64_MXCSR_DEFAULT 0x1f80u /* all exceptions masked, round to nearest (SDM vol. 1, 10.2.3) */
 
 /* Links: patch.c.  Bytes of the jump or call; of an inline cache, how far its pc lies before the name, and bytes of opcode before the pc. */
-#define X64_LINK_BYTES 5
+#define X64_LINK_BYTES HOST_LINK_BYTES
 #define X64_CACHE_PC (8 + 3 + 6 + X64_LINK_BYTES)
 #define X64_CACHE_OPCODE_BYTES 2
 uint32_t x64_link_target(const struct host_stubs *s, const uint8_t *code, uint32_t link);
 void x64_link_make(const struct host_stubs *s, uint8_t *code, uint32_t link, uint32_t to);
 void x64_front_create(const struct host_stubs *s, uint8_t *code, uint32_t link);
+bool x64_link_note(const struct host_stubs *s, uint8_t *code, uint32_t link, int64_t note);
+bool x64_link_noted(const struct host_stubs *s, const uint8_t *code, uint32_t link, int64_t *note);
+/* What EM_STUB_LINK_NOTES is; `b` is where it goes. */
+#define X64_NOTES 1024
+void x64_put_notes(struct x64_buf *b, size_t link_stub);
 bool x64_cache_filled(const uint8_t *code, uint32_t cache);
 void x64_cache_fill(uint8_t *code, uint32_t cache, uint64_t pc);
 void x64_close(uint8_t *code, uint32_t entry);
