@@ -15,6 +15,7 @@
 #define ROUNDS 1500
 
 static volatile int stop;
+static volatile long worked;
 static sigjmp_buf back;
 static int fd;
 
@@ -44,6 +45,9 @@ static void *taker(void *arg)
         if (i % 3 == 0)
             __builtin___clear_cache((char *)PLACE, (char *)PLACE + 4096);
         usleep(i % 50);
+        if (i % 100 == 0) /* once in a while as long as a call takes, however slow: the alarm ends what never works */
+            for (long seen = worked; worked == seen;)
+                usleep(50);
         if (i & 1) {
             munmap(PLACE, 4096);
         } else {
@@ -60,7 +64,7 @@ static void *taker(void *arg)
 int main(void)
 {
     pthread_t id;
-    volatile long worked = 0, faulted = 0, bad = 0;
+    volatile long faulted = 0, bad = 0;
     struct sigaction sa = {.sa_handler = on_fault, .sa_flags = SA_NODEFER};
     fd = memfd_create("code", 0);
     put_code();
