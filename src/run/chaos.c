@@ -2,7 +2,7 @@
  * What --chaos does while guest code runs; chaos.def has the switches.  Nothing of it may be seen by the guest: no host thread,
  * no signal, no descriptor.  Every decision comes from the thread's own generator, but what a thread cannot afford is left out.
  *
- * A thread can afford to spend half of its life asleep, or on translating, and a second in any case.  So a short program is
+ * A thread can afford to spend half of its life asleep or on translating, both together, and a second in any case.  So a short program is
  * treated as wildly as the switches say, and no loop, however long, becomes more than a few times slower than in the interpreter:
  * without that, sleeping at every 20th block or losing each block before it is used again costs a factor of hundreds.
  */
@@ -40,14 +40,10 @@ void chaos_thread_start(struct engine_thread *t)
     chaos_forked(t);
 }
 
-static bool affords(const struct engine_thread *t, uint64_t spent_ns)
-{
-    return spent_ns < FREE_NS || spent_ns < (clock_ns(CLOCK_MONOTONIC) - t->born_ns) / 2;
-}
-
 bool chaos_may_waste(const struct engine_thread *t)
 {
-    return affords(t, t->translating_ns);
+    uint64_t spent_ns = t->asleep_ns + t->translating_ns;
+    return spent_ns < FREE_NS || spent_ns < (clock_ns(CLOCK_MONOTONIC) - t->born_ns) / 2;
 }
 
 static bool one_in(struct engine_thread *t, uint64_t n)
@@ -104,7 +100,7 @@ static void give_way(struct engine_thread *t)
 {
     bool sleeps = one_in(t, 4);
     useconds_t us = (useconds_t)(chaos_random(&t->random) % MAX_SLEEP_US);
-    if (!affords(t, t->asleep_ns))
+    if (!chaos_may_waste(t))
         return;
     uint64_t start = clock_ns(CLOCK_MONOTONIC);
     if (sleeps)

@@ -96,6 +96,26 @@ less "$(number side_copy --tune=hot=2 "$tmp/p")" 500 'guest bytes kept of a prog
 # --chaos comes last
 less "$(number blocks --chaos=hot=200 --tune=hot=1 "$tmp/p")" "$(number blocks --tune=hot=1 "$tmp/p")" 'chaos and tune'
 
+# what two switches cost is limited together: sleep and translation lost do not take all of a program's time between them
+cat >"$tmp/wide.c" <<'END'
+#include <stdio.h>
+#define ONE(n) __attribute__((noinline)) static unsigned f##n(unsigned x) { return x & 1u << n % 32 ? x * 3 + n : x ^ n; }
+#define TEN(m, n) m(n##0) m(n##1) m(n##2) m(n##3) m(n##4) m(n##5) m(n##6) m(n##7) m(n##8) m(n##9)
+#define CALL(n) x = f##n(x);
+TEN(ONE, 1) TEN(ONE, 2) TEN(ONE, 3) TEN(ONE, 4) TEN(ONE, 5)
+int main(void)
+{
+    unsigned x = 1;
+    for (int i = 0; i < 20000; i++) {
+        TEN(CALL, 1) TEN(CALL, 2) TEN(CALL, 3) TEN(CALL, 4) TEN(CALL, 5)
+    }
+    printf("%u\n", x);
+    return 0;
+}
+END
+"$cc" -O1 -w -static -o "$tmp/wide" "$tmp/wide.c" || exit 1
+if timeout 30 "$btv" run --chaos=hot=1,flush-every=20,yield=20 "$tmp/wide" >/dev/null; then passed=$((passed + 1)); else bad 'flush-every and yield together: no end in 30 s'; fi
+
 "$btv" run --stats "$tmp/p" 2>"$tmp/out" >/dev/null
 if awk '{ v[$1] = $2 }
     function near(q, a, b) { return b && q - a / b < 0.006 && a / b - q < 0.006 }
