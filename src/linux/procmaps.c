@@ -42,18 +42,29 @@ struct line {
     char name[PATH_MAX];
 };
 
+/* The start of a line by itself: sscanf would look for the end of the whole file each time. */
+struct head {
+    char text[128];
+};
+static struct head head_of(const char *text)
+{
+    struct head h;
+    size_t len = strcspn(text, "\n");
+    len = len < sizeof h.text ? len : sizeof h.text - 1;
+    memcpy(h.text, text, len);
+    h.text[len] = 0;
+    return h;
+}
+
 /* One line of the host's file; false, and *l as it was, for a line that is no header (smaps). */
 static bool parse_line(const char *text, struct line *l)
 {
     if (text[strspn(text, "0123456789abcdef")] != '-') /* "AnonHugePages:" begins with a number, too */
         return false;
-    char perms[8], head[128]; /* a header's numbers fit; sscanf would look for the end of the whole file each time */
+    char perms[8];
     int at = 0;
-    size_t len = strcspn(text, "\n");
-    len = len < sizeof head ? len : sizeof head - 1;
-    memcpy(head, text, len);
-    head[len] = 0;
-    if (sscanf(head, "%" SCNx64 "-%" SCNx64 " %7s %" SCNx64 " %x:%x %" SCNu64 "%n", &l->start, &l->end, perms, &l->offset, &l->major, &l->minor,
+    struct head head = head_of(text); /* its numbers fit */
+    if (sscanf(head.text, "%" SCNx64 "-%" SCNx64 " %7s %" SCNx64 " %x:%x %" SCNu64 "%n", &l->start, &l->end, perms, &l->offset, &l->major, &l->minor,
                &l->inode, &at) < 7)
         return false;
     l->prot = (perms[0] == 'r' ? MEM_R : 0) | (perms[1] == 'w' ? MEM_W : 0) | (perms[2] == 'x' ? MEM_X : 0);
@@ -283,7 +294,8 @@ static void add_row(struct block *b, const char *text, bool first)
 {
     char key[24], unit[4] = "";
     uint64_t value;
-    if (sscanf(text, "%23[^:]: %" SCNu64 " %3s", key, &value, unit) < 2 || strcmp(key, "ProtectionKey") == 0)
+    struct head head = head_of(text);
+    if (sscanf(head.text, "%23[^:]: %" SCNu64 " %3s", key, &value, unit) < 2 || strcmp(key, "ProtectionKey") == 0)
         return; /* that one is x86's */
     unsigned i = 0;
     while (i < b->n && strcmp(b->row[i].key, key) != 0)
