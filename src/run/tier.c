@@ -9,6 +9,7 @@
  * The thread takes no signals, reads guest code through process_vm_readv(2), so that it cannot fault, and is stopped and joined
  * where the kernel wants a process of one thread: engine_tier_stop.  A child of fork starts its own when it has run for a while.
  */
+#include <errno.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -30,6 +31,7 @@
 #define START_ENTRIES 200  /* entries into emitted code before the thread is made: programs that end at once do without */
 #define IDLE_ROUNDS 8      /* without anybody in code, before the thread sleeps */
 #define STACK_BYTES (256 * 1024)
+#define CREATOR_STACK_BYTES (64 * 1024)
 #define WINDOW 512         /* of guest code read at once */
 
 struct sample {
@@ -195,10 +197,38 @@ struct kernel_action {
     uint64_t handler, flags, restorer, mask;
 };
 
+/*
+ * pthread_create(3) gives the thread that calls it a list of semaphore operations to be undone at its end (CLONE_SYSVSEM), which kcmp(2)
+ * tells from none.  So a task of the moment makes the thread: it has the memory, the thread-local one too, of the
+ * guest's thread, which waits until it has ended.
+ */
+struct creation {
+    struct tier *tier;
+    pthread_attr_t attr;
+    int failed;
+};
+
+static int create(void *arg)
+{
+    struct creation *c = arg;
+    c->failed = pthread_create(&c->tier->thread, &c->attr, tier_main, c->tier);
+    return 0;
+}
+
+static int create_apart(struct creation *c)
+{
+    const int flags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_VFORK;
+    char *stack = heap_aligned(16, CREATOR_STACK_BYTES);
+    c->failed = stack && clone(create, stack + CREATOR_STACK_BYTES, flags, c) >= 0 ? c->failed : EAGAIN;
+    BTV_STACK_LEFT(stack, CREATOR_STACK_BYTES);
+    heap_free(stack);
+    return c->failed;
+}
+
 /* Lock held. */
 static struct tier *start(struct engine *e)
 {
-    pthread_attr_t attr;
+    struct creation c;
     pthread_condattr_t cond;
     const uint64_t all = UINT64_MAX;
     uint64_t before;
@@ -212,14 +242,15 @@ static struct tier *start(struct engine *e)
     pthread_condattr_setclock(&cond, CLOCK_MONOTONIC);
     pthread_cond_init(&x->wake, &cond);
     pthread_condattr_destroy(&cond);
-    pthread_attr_init(&attr);
-    pthread_attr_setstacksize(&attr, STACK_BYTES);
+    c.tier = x;
+    pthread_attr_init(&c.attr);
+    pthread_attr_setstacksize(&c.attr, STACK_BYTES);
     syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, &before, sizeof all);
     syscall(SYS_rt_sigaction, HOST_SIGSETXID, NULL, &kept, sizeof all);
-    int failed = pthread_create(&x->thread, &attr, tier_main, x);
+    int failed = create_apart(&c);
     syscall(SYS_rt_sigaction, HOST_SIGSETXID, &kept, NULL, sizeof all);
     syscall(SYS_rt_sigprocmask, SIG_SETMASK, &before, NULL, sizeof all);
-    pthread_attr_destroy(&attr);
+    pthread_attr_destroy(&c.attr);
     if (!failed)
         return x;
     pthread_cond_destroy(&x->wake);

@@ -304,6 +304,19 @@ static void p_threads(void)
          (unsigned long)st.st_nlink);
 }
 
+/* A second thread, once there has been one, has given the first a list of semaphore operations to undo; a child without has none. */
+static void p_undo_list(void)
+{
+    pid_t child = fork();
+    if (!child)
+        for (;;)
+            pause();
+    long r = syscall(SYS_kcmp, getpid(), child, 6 /* KCMP_SYSVSEM */, 0, 0);
+    WANT(r == 0 || (r == -1 && errno == ENOSYS), "kcmp: %ld, %m", r);
+    kill(child, SIGKILL);
+    waitpid(child, NULL, 0);
+}
+
 static void p_children(void)
 {
     char path[64];
@@ -573,6 +586,7 @@ const struct probe probes_self[] = {
     {"lowest-fd", p_lowest_fd},
     {"children", p_children},
     {"threads", p_threads},
+    {"undo-list", p_undo_list},
     {"actions", p_actions},
     {"masks", p_masks},
     {"signals-in-status", p_signal_status},
