@@ -336,6 +336,7 @@ static int shared_main(void *arg)
 {
     struct shared_child *s = arg;
     const struct clone_request *req = s->birth.req;
+    linux_signal_block_all(); /* its creator blocks more */
     struct linux_thread *t = child_new(&s->proc, s->birth.parent, req);
     s->child = t;
     if (!t) { /* rare enough for the parent to see a child that fails at once */
@@ -418,13 +419,17 @@ static void shared_merge(struct linux_process *p, const struct shared_child *s)
     pthread_mutex_unlock(&p->mm_lock);
 }
 
-/* Returns when the child has left the memory.  Its death by a signal and its execve set actions of the host: the table may be ours too. */
+/*
+ * Returns when the child has left the memory, with every signal blocked: the one that tells of its end comes at once, and on this host thread, for
+ * which the child was linux_self() until now.  The child's death by a signal and its execve set actions of the host: the table may be ours too.
+ */
 static int64_t shared_clone(struct shared_child *s)
 {
     uint64_t keep = FLAGS_NAMESPACE | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_PARENT | CLONE_SYSVSEM | CLONE_IO | CLONE_PIDFD | CLONE_PTRACE | CLONE_UNTRACED;
     const struct clone_request *req = s->birth.req;
     int flags = (int)((req->flags & keep) | CLONE_VM | CLONE_VFORK | req->exit_signal);
     bool shares_actions = req->flags & CLONE_SIGHAND; /* asked now: afterwards the creator has long gone on, and req with its stack */
+    linux_signal_block_faults_too();
     int pid = clone(shared_main, (char *)s->stack + THREAD_STACK_BYTES, flags, s, &s->pidfd, NULL, NULL);
     if (shares_actions)
         linux_signal_mirror_all(&s->proc);

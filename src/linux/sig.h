@@ -41,6 +41,8 @@ int64_t linux_temp_mask_done(struct linux_thread *t, int64_t result);
 
 /* Blocks every signal of the calling host thread but those of faults / returns to what the guest's mask asks for. */
 void linux_signal_block_all(void);
+/* The same with the signals of faults: nothing is touched that may fault, and none of them may be taken on this host thread. */
+void linux_signal_block_faults_too(void);
 void linux_signal_unblock(struct linux_thread *t);
 /* The mask of the calling host thread, all 64 signals. */
 uint64_t linux_host_mask(void);

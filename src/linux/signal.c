@@ -66,6 +66,11 @@ void linux_signal_block_all(void)
     set_host_mask(~SYNC_SIGNALS); /* a fault in a copy of guest memory would end the process */
 }
 
+void linux_signal_block_faults_too(void)
+{
+    set_host_mask(~UINT64_C(0));
+}
+
 void linux_signal_unblock(struct linux_thread *t)
 {
     struct signal_state *h = t->signal_private;

@@ -349,6 +349,32 @@ static void test_clone3(void)
     CHECK(waitpid((pid_t)pid, &status, __WCLONE) == pid && WEXITSTATUS(status) == 3, "%x", status);
 }
 
+static int returns_three(void *arg)
+{
+    (void)arg;
+    return 3;
+}
+
+/* A child may tell of its end by any signal, those of faults included. */
+static void test_exit_signals(void)
+{
+    static const int flags[] = {0, CLONE_VM, CLONE_VM | CLONE_VFORK}, signals[] = {SIGCHLD, SIGUSR2, SIGFPE, SIGSEGV, SIGBUS, SIGTRAP, SIGILL};
+    for (unsigned i = 0; i < sizeof signals / sizeof signals[0]; i++) {
+        signal(signals[i], on_signal);
+        for (unsigned k = 0; k < 9; k++) {
+            int status = 0;
+            pid_t got;
+            handled = 0;
+            pid_t pid = clone(returns_three, child_stack[0] + sizeof child_stack[0], flags[k % 3] | signals[i], NULL);
+            do
+                got = waitpid(pid, &status, __WALL);
+            while (got < 0 && errno == EINTR);
+            CHECK(got == pid && status == 3 << 8 && handled == signals[i], "flags %#x, signal %d: status %#x, handled %d", (unsigned)flags[k % 3], signals[i], (unsigned)status, handled);
+        }
+        signal(signals[i], SIG_DFL);
+    }
+}
+
 /* Calls for processes of one thread: a thread that was joined is none. */
 static void *returns(void *arg)
 {
@@ -450,6 +476,7 @@ int main(int argc, char **argv)
     test_sighand();
     test_alone();
     test_clone3();
+    test_exit_signals();
     test_exec_from_thread();
     test_exec_state();
     return check_done();
