@@ -16,6 +16,7 @@
 #include "linux/thread.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <linux/futex.h>
 #include <sched.h>
 #include <semaphore.h>
@@ -33,6 +34,7 @@
 #define THREAD_STACK_BYTES (512 * 1024)
 #define CLONE3_SIZE_VER0 64
 #define CLONE3_SIZE_MAX 88
+#define PID_LEVELS 32 /* MAX_PID_NS_LEVEL */
 #define PIDFD_THREAD_FLAG 0200 /* PIDFD_THREAD of pidfd_open(2): O_EXCL */
 
 #define FLAG_CLEAR_SIGHAND UINT64_C(0x100000000)
@@ -177,8 +179,24 @@ static void *thread_main(void *arg)
     return NULL;
 }
 
+/* CLONE_PIDFD of a thread, which the host makes only of one that is there: fails before there is one where it would fail, as the kernel does. */
+static int64_t try_pidfd(const struct linux_thread *t, const struct clone_request *req)
+{
+    const int32_t none = -1;
+    if (!(req->flags & CLONE_PIDFD))
+        return 0;
+    int64_t fd = linux_host_syscall(SYS_pidfd_open, (uint64_t)t->tid, PIDFD_THREAD_FLAG, 0, 0, 0, 0);
+    if (fd < 0)
+        return fd;
+    linux_host_syscall(SYS_close, (uint64_t)fd, 0, 0, 0, 0, 0);
+    return linux_copy_out(req->pidfd, &none, sizeof none) ? 0 : -EFAULT;
+}
+
 static int64_t clone_thread(struct linux_thread *t, const struct clone_request *req)
 {
+    int64_t r = try_pidfd(t, req);
+    if (r < 0)
+        return r;
     struct linux_thread *child = linux_thread_make(t->proc);
     if (!child)
         return -ENOMEM;
@@ -188,7 +206,7 @@ static int64_t clone_thread(struct linux_thread *t, const struct clone_request *
     linux_thread_link(child);
     child_copy(child, t, req);
     pid_t tid = 0;
-    int64_t r = start_pthread(t->proc, thread_main, child, &tid);
+    r = start_pthread(t->proc, thread_main, child, &tid);
     if (!r) {
         linux_signal_take_back(t->proc);
         while (child->apart && atomic_load(&child->go) != GO_ASLEEP) /* rare: what it shares until then must not change */
@@ -211,17 +229,17 @@ static int64_t clone_thread(struct linux_thread *t, const struct clone_request *
 /* -- processes with their own memory -------------------------------------------------------------------------- */
 
 /* The raw call: returns twice, on the same stack in the child's copy of the memory. */
-static int64_t raw_fork(const struct clone_request *req, int32_t *pidfd)
+static int64_t raw_fork(const struct linux_process *p, const struct clone_request *req)
 {
-    uint64_t flags = req->flags & ~(FLAGS_OURS | CLONE_VM | CLONE_SIGHAND);
+    uint64_t pidfd = sys_pointer(p, req->pidfd, sizeof(int32_t)), flags = req->flags & ~(FLAGS_OURS | CLONE_VM | CLONE_SIGHAND);
     if (req->set_tid_size || (flags >> 32)) {
         struct clone_request host = *req;
         host.flags = flags;
-        host.pidfd = (uint64_t)(uintptr_t)pidfd;
+        host.pidfd = pidfd;
         host.child_tid = host.parent_tid = host.stack = host.stack_size = host.tls = 0;
         return linux_host_syscall(SYS_clone3, (uint64_t)(uintptr_t)&host, sizeof host, 0, 0, 0, 0);
     }
-    return linux_host_syscall(SYS_clone, flags | req->exit_signal, 0, (uint64_t)(uintptr_t)pidfd, 0, 0, 0);
+    return linux_host_syscall(SYS_clone, flags | req->exit_signal, 0, pidfd, 0, 0, 0);
 }
 
 /*
@@ -282,7 +300,6 @@ static void adopt_process(struct linux_thread *t)
 static int64_t clone_process(struct linux_thread *t, const struct clone_request *req)
 {
     struct linux_process *p = t->proc;
-    int32_t pidfd = -1;
     bool plain = !(req->flags & ~FLAGS_OURS) && req->exit_signal == SIGCHLD && !req->set_tid_size;
 
     linux_signal_block_all();
@@ -294,7 +311,7 @@ static int64_t clone_process(struct linux_thread *t, const struct clone_request 
     pthread_mutex_lock(&p->sighand->lock);
     linux_mm_fork_prepare(p);
     heap_hold();
-    int64_t pid = plain ? plain_fork() : raw_fork(req, &pidfd);
+    int64_t pid = plain ? plain_fork() : raw_fork(p, req);
     heap_release();
     linux_mm_fork_done(p);
     if (pid == 0) {
@@ -312,8 +329,6 @@ static int64_t clone_process(struct linux_thread *t, const struct clone_request 
         pthread_mutex_unlock(&p->turnover);
         if (pid > 0 && (req->flags & CLONE_PARENT_SETTID))
             store_tid(req->parent_tid, (pid_t)pid);
-        if (pid > 0 && (req->flags & CLONE_PIDFD))
-            (void)!linux_copy_out(req->pidfd, &pidfd, sizeof pidfd);
     }
     linux_signal_unblock(t);
     return pid;
@@ -328,7 +343,6 @@ struct shared_child {
     void *stack;
     uint64_t brk;                 /* the parent's at the start, and its segments */
     struct linux_shm_attach *shm;
-    int32_t pidfd;
     sem_t told; /* without CLONE_VFORK: the creator has read what it needs from here */
 };
 
@@ -378,7 +392,6 @@ static struct shared_child *shared_new(struct linux_thread *t, const struct clon
     s->birth.req = req;
     sem_init(&s->birth.ready, 0, 0);
     sem_init(&s->told, 0, 0);
-    s->pidfd = -1;
     pthread_mutex_lock(&t->proc->lock);
     s->proc = *t->proc;
     pthread_mutex_unlock(&t->proc->lock);
@@ -428,9 +441,10 @@ static int64_t shared_clone(struct shared_child *s)
     uint64_t keep = FLAGS_NAMESPACE | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_PARENT | CLONE_SYSVSEM | CLONE_IO | CLONE_PIDFD | CLONE_PTRACE | CLONE_UNTRACED;
     const struct clone_request *req = s->birth.req;
     int flags = (int)((req->flags & keep) | CLONE_VM | CLONE_VFORK | req->exit_signal);
+    void *pidfd = mem_host(sys_pointer(&s->proc, req->pidfd, sizeof(int32_t)));
     bool shares_actions = req->flags & CLONE_SIGHAND; /* asked now: afterwards the creator has long gone on, and req with its stack */
     linux_signal_block_faults_too();
-    int pid = clone(shared_main, (char *)s->stack + THREAD_STACK_BYTES, flags, s, &s->pidfd, NULL, NULL);
+    int pid = clone(shared_main, (char *)s->stack + THREAD_STACK_BYTES, flags, s, pidfd, NULL, NULL);
     if (shares_actions)
         linux_signal_mirror_all(&s->proc);
     return pid < 0 ? -errno : pid;
@@ -466,28 +480,22 @@ static int64_t clone_shared(struct linux_thread *t, const struct clone_request *
         return -ENOMEM;
     linux_signal_block_all();
     int64_t r;
-    int32_t pidfd;
     if (req->flags & CLONE_VFORK) {
         r = shared_clone(s);
-        pidfd = s->pidfd;
         shared_merge(t->proc, s);
         shared_free(s, t);
     } else {
         pid_t helper;
         r = start_pthread(t->proc, helper_main, s, &helper);
-        pidfd = -1;
         if (r) {
             shared_free(s, t);
         } else {
             await(&s->birth.ready);
             r = s->birth.result;
-            pidfd = s->pidfd;
             sem_post(&s->told); /* the helper frees s when the child is gone */
         }
     }
     linux_signal_unblock(t);
-    if (r > 0 && (req->flags & CLONE_PIDFD))
-        (void)!linux_copy_out(req->pidfd, &pidfd, sizeof pidfd);
     return r;
 }
 
@@ -497,6 +505,8 @@ static int64_t clone_shared(struct linux_thread *t, const struct clone_request *
 static int64_t check_flags(const struct clone_request *req)
 {
     uint64_t f = req->flags;
+    if ((f & CLONE_PIDFD) && (f & CLONE_PARENT_SETTID) && req->pidfd == req->parent_tid)
+        return -EINVAL;
     if ((f & CLONE_FS) && (f & (CLONE_NEWNS | CLONE_NEWUSER)))
         return -EINVAL;
     if ((f & CLONE_THREAD) && !(f & CLONE_SIGHAND))
@@ -507,6 +517,8 @@ static int64_t check_flags(const struct clone_request *req)
         return -EINVAL;
     if ((f & CLONE_VM) && (req->set_tid_size || (f & (FLAG_INTO_CGROUP | FLAG_NEWTIME))))
         return -EINVAL; /* stricter than the kernel */
+    if ((f & CLONE_PIDFD) && (f & CLONE_DETACHED))
+        return -EINVAL;
     return 0;
 }
 
@@ -538,29 +550,26 @@ int64_t linux_sys_clone(struct linux_thread *t, const uint64_t a[6])
         .tls = backwards ? a[3] : a[4],
         .child_tid = backwards ? a[4] : a[3],
     };
-    if ((req.flags & CLONE_PIDFD) && (req.flags & (CLONE_PARENT_SETTID | CLONE_DETACHED)))
-        return -EINVAL;
     return do_clone(t, &req);
 }
 
 int64_t linux_sys_clone3(struct linux_thread *t, const uint64_t a[6])
 {
     const uint64_t known = UINT64_C(0xffffffff) | FLAG_CLEAR_SIGHAND | FLAG_INTO_CGROUP;
-    struct clone_request req = {0};
+    struct clone_request req;
     uint64_t size = a[1];
     if (size < CLONE3_SIZE_VER0)
         return -EINVAL;
     if (size > GUEST_PAGE_SIZE)
         return -E2BIG;
-    if (!linux_copy_in(&req, a[0], size < sizeof req ? (size_t)size : sizeof req))
-        return -EFAULT;
-    for (uint64_t at = sizeof req; at < size; at++) {
-        char byte;
-        if (!linux_copy_in(&byte, a[0] + at, 1))
-            return -EFAULT;
-        if (byte)
-            return -E2BIG;
-    }
+    int64_t r = sys_copy_struct(&req, sizeof req, a[0], size);
+    if (r < 0)
+        return r;
+    if (!req.set_tid != !req.set_tid_size || ((req.flags & FLAG_INTO_CGROUP) && (req.cgroup > INT_MAX || size < sizeof req)))
+        return -EINVAL;
+    if ((req.flags & FLAG_INTO_CGROUP) && linux_is_private_fd((int)req.cgroup))
+        req.cgroup = INT_MAX; /* nobody's */
+    req.set_tid = sys_pointer(t->proc, req.set_tid, req.set_tid_size <= PID_LEVELS ? req.set_tid_size * sizeof(int32_t) : 1);
     if ((req.flags & ~known) || (req.flags & (CLONE_DETACHED | (CSIGNAL & ~FLAG_NEWTIME))) || req.exit_signal > LINUX_NSIG)
         return -EINVAL;
     if ((req.flags & CLONE_SIGHAND) && (req.flags & FLAG_CLEAR_SIGHAND))

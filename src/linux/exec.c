@@ -444,6 +444,44 @@ out:
     return r;
 }
 
+#define ARGUMENT_MAX (32 * GUEST_PAGE_SIZE) /* MAX_ARG_STRLEN */
+
+static int64_t judge_string(uint64_t addr)
+{
+    char part[1024];
+    for (uint64_t n = 0; n < ARGUMENT_MAX; n += sizeof part - 1) {
+        int64_t k = linux_copy_str(part, addr + n, sizeof part);
+        if (k != -ENAMETOOLONG)
+            return k < 0 ? k : 0;
+    }
+    return -E2BIG;
+}
+
+static int64_t judge_vector(uint64_t vector)
+{
+    uint64_t word = 1;
+    for (uint64_t at = vector; vector && word; at += sizeof word)
+        if (!linux_copy_in(&word, at, sizeof word))
+            return -EFAULT;
+    for (uint64_t at = vector; vector; at += sizeof word) {
+        if (!linux_copy_in(&word, at, sizeof word))
+            return -EFAULT;
+        int64_t r = word ? judge_string(word) : 0;
+        if (r < 0 || !word)
+            return r;
+    }
+    return 0;
+}
+
+/* The program cannot be run for `reason`: the kernel takes arguments and environment before it finds that (fs/exec.c: do_execveat_common). */
+static int64_t refuse(int64_t reason, uint64_t argv, uint64_t envp)
+{
+    int64_t r = judge_vector(envp);
+    if (r == 0)
+        r = judge_vector(argv);
+    return r < 0 ? r : reason;
+}
+
 /* Must the program be handed over as a descriptor, because its name may not be found again? */
 static bool needs_fd(const struct linux_program *prog, const char *execfn)
 {
@@ -478,16 +516,17 @@ int64_t linux_execve(struct linux_thread *t, int dirfd, const char *guest_path, 
     if (r < 0 || (flags & AT_EXECVE_CHECK))
         goto close;
     if (linux_script_is(prog.head, prog.head_bytes) && name == execfn && (fcntl(dirfd, F_GETFD) & FD_CLOEXEC)) {
-        r = -ENOENT; /* the interpreter could not open it */
+        r = refuse(-ENOENT, argv, envp); /* the interpreter could not open it */
         goto close;
     }
     r = linux_script_resolve(t, &prog, name, true, &script);
-    if (r < 0)
+    bool guest = r == 0 && elf_machine_of(prog.head, prog.head_bytes) == p->abi->guest->elf_machine;
+    if (r == 0)
+        r = guest ? check_elf(t, &prog) : p->opt.allow_native ? 0 : -ENOEXEC;
+    if (r < 0) {
+        r = refuse(r, argv, envp);
         goto close;
-    bool guest = elf_machine_of(prog.head, prog.head_bytes) == p->abi->guest->elf_machine;
-    r = guest ? check_elf(t, &prog) : p->opt.allow_native ? 0 : -ENOEXEC;
-    if (r < 0)
-        goto close;
+    }
 
     uint64_t argv_host = argv;
     args.mapped = 0;

@@ -180,7 +180,7 @@ int64_t linux_sys_openat2(struct linux_thread *t, const uint64_t a[6])
         uint64_t flags, mode, resolve;
     } how;
     struct fs_name n;
-    if (a[3] < sizeof how || !linux_copy_in(&how, a[2], sizeof how))
+    if (a[3] < sizeof how || a[3] > GUEST_PAGE_SIZE || sys_copy_struct(&how, sizeof how, a[2], a[3]) < 0)
         return sys_wait(t, SYS_openat2, a); /* fails */
     if (t->proc->opt.root && must_walk_itself(how.resolve, a[1]))
         return sys_wait(t, SYS_openat2, a);
@@ -202,17 +202,31 @@ int64_t linux_sys_close(struct linux_thread *t, const uint64_t a[6])
     return sys_host(SYS_close, a);
 }
 
-/* Both descriptors have been checked not to be btv's. */
+/* The descriptors have been checked not to be btv's. */
+static int64_t duplicate(long nr, const uint64_t a[6])
+{
+    int64_t fd = sys_host(nr, a);
+    if (fd >= 0)
+        procfile_duplicated((int)a[0], (int)fd);
+    return fd;
+}
+
+int64_t linux_sys_dup(struct linux_thread *t, const uint64_t a[6])
+{
+    (void)t;
+    return duplicate(SYS_dup, a);
+}
+
 int64_t linux_sys_dup2(struct linux_thread *t, const uint64_t a[6])
 {
     (void)t;
-    return sys_host(SYS_dup2, a);
+    return duplicate(SYS_dup2, a);
 }
 
 int64_t linux_sys_dup3(struct linux_thread *t, const uint64_t a[6])
 {
     (void)t;
-    return sys_host(SYS_dup3, a);
+    return duplicate(SYS_dup3, a);
 }
 
 static int compare_fds(const void *a, const void *b)
@@ -308,6 +322,8 @@ int64_t linux_sys_fcntl(struct linux_thread *t, const uint64_t a[6])
     char name[64];
     if ((cmd == F_GET_SEALS || cmd == F_ADD_SEALS) && procfile_name((int)a[0], name))
         return -EINVAL; /* as of any file but a memory file */
+    if (cmd == F_DUPFD || cmd == F_DUPFD_CLOEXEC)
+        return duplicate(SYS_fcntl, b);
     return waits ? sys_wait(t, SYS_fcntl, b) : sys_host(SYS_fcntl, b);
 }
 

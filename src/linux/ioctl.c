@@ -9,6 +9,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <net/if.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
 
@@ -74,11 +76,17 @@ static int64_t fault_descriptor(struct linux_thread *t, const uint64_t a[6])
     return sys_host(SYS_ioctl, (const uint64_t[6]){a[0], cmd, sys_pointer(t->proc, a[2], _IOC_SIZE(cmd))});
 }
 
-/* ENOTTY, as of a driver that does not know the command; the kernel looks at the descriptor first. */
+/* ENOTTY, as of a driver that does not know the command; epoll says EINVAL (fs/eventpoll.c).  The kernel looks at the descriptor first. */
 static int64_t unknown(uint64_t fd)
 {
+    static const char epoll[] = "anon_inode:[eventpoll]";
+    char path[40], link[sizeof epoll];
     int64_t flags = linux_host_syscall(SYS_fcntl, fd, F_GETFL, 0, 0, 0, 0);
-    return flags < 0 ? flags : flags & O_PATH ? -EBADF : -ENOTTY;
+    if (flags < 0 || flags & O_PATH)
+        return -EBADF;
+    snprintf(path, sizeof path, "/proc/thread-self/fd/%d", (int)fd);
+    int64_t n = linux_host_syscall(SYS_readlink, (uint64_t)(uintptr_t)path, (uint64_t)(uintptr_t)link, sizeof link, 0, 0, 0);
+    return n == sizeof epoll - 1 && memcmp(link, epoll, sizeof epoll - 1) == 0 ? -EINVAL : -ENOTTY;
 }
 
 /* Types, in bits 15..8, that have a way of their own. */

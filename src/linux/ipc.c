@@ -38,6 +38,8 @@ static int64_t semctl_generic(const uint64_t a[6])
     struct generic_semid g = {0};
     struct x86_semid x = {0};
     bool set = (int)a[2] == IPC_SET;
+    if ((int)a[0] < 0)
+        return -EINVAL;
     if (set) {
         if (!linux_copy_in(&g, a[3], sizeof g))
             return -EFAULT;

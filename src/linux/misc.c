@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <linux/capability.h>
-#include <linux/capability.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/personality.h>
@@ -124,6 +123,8 @@ int64_t linux_sys_prlimit64(struct linux_thread *t, const uint64_t a[6])
 
 int64_t linux_sys_getrlimit(struct linux_thread *t, const uint64_t a[6])
 {
+    if ((uint32_t)a[0] >= RLIM_NLIMITS)
+        return -EINVAL;
     if (!a[1])
         return -EFAULT;
     return linux_sys_prlimit64(t, (const uint64_t[6]){0, a[0], 0, a[1]});

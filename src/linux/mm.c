@@ -14,6 +14,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ipc.h>
@@ -21,7 +22,6 @@
 #include <sys/resource.h>
 #include <sys/shm.h>
 #include <sys/statfs.h>
-#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -287,12 +287,6 @@ uint64_t mm_place(struct linux_process *p, uint64_t hint, uint64_t len, uint64_t
 
 /* -- mmap, munmap ------------------------------------------------------------------------------------------ */
 
-static bool on_noexec_mount(int fd)
-{
-    struct statfs s;
-    return !fstatfs(fd, &s) && (s.f_flags & ST_NOEXEC);
-}
-
 /* Marks what procmaps_mark is to know, if anything has changed. */
 void mm_mark(uint64_t start, uint64_t end, uint32_t prot, bool was_code)
 {
@@ -343,87 +337,170 @@ static uint64_t map_align(uint64_t len, int flags)
     return (flags & MAP_ANONYMOUS) && len >= HUGE_PAGE && !(len & (HUGE_PAGE - 1)) ? HUGE_PAGE : GUEST_PAGE_SIZE;
 }
 
-/* With mm_lock held; len is whole pages. */
-static int64_t map_locked(struct linux_process *p, uint64_t addr, uint64_t len, int prot, int flags, int fd, uint64_t off)
+/* A file may not be mapped to be executed: its mount says so, or its kind.  Asked of the host, which maps a page of it for a moment. */
+static bool is_noexec(int fd)
 {
-    int host_flags = flags & ~(MAP_FIXED | MAP_FIXED_NOREPLACE);
-    bool shared = (flags & MAP_TYPE) == MAP_SHARED || (flags & MAP_TYPE) == MAP_SHARED_VALIDATE, code = false;
-    host_flags |= mm_lock_flag(p);
-    uint32_t kind = (shared ? MEM_SHARED : 0) | (flags & MAP_ANONYMOUS ? 0 : MEM_FILE) | (flags & MAP_GROWSDOWN ? MEM_GROWSDOWN : 0);
-    int64_t r;
-    if (shared && (prot & PROT_WRITE))
-        engine_share(p->engine);
-    if (flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)) {
-        if (len > mem_high(p->mem) || addr > mem_high(p->mem) - len)
+    int64_t r = linux_host_syscall(SYS_mmap, 0, GUEST_PAGE_SIZE, PROT_EXEC, MAP_PRIVATE, (uint64_t)fd, 0);
+    if (r >= 0)
+        munmap(mem_host((uint64_t)r), GUEST_PAGE_SIZE);
+    return r == -EPERM;
+}
+
+/* What one mmap asks for. */
+struct mapping {
+    uint64_t addr, len, off; /* len: whole pages */
+    int prot, flags, fd;
+    uint32_t kind;           /* MEM_ flags */
+    int64_t refusal;         /* -errno for a reason that lies in the file, or 0 */
+};
+
+/*
+ * A mapping is refused for a reason that a kernel comes to only after it has looked at the file (mm/mmap.c: do_mmap, then mmap_region): the
+ * host tells what it would have found there.
+ */
+static int64_t refuse_late(const struct mapping *m, int64_t reason)
+{
+    int flags = m->flags & ~(MAP_FIXED | MAP_FIXED_NOREPLACE | MAP_LOCKED | MAP_POPULATE);
+    if (m->flags & MAP_ANONYMOUS)
+        return reason;
+    int64_t r = host_map(0, m->len, m->prot, flags, m->fd, m->off);
+    if (r >= 0)
+        munmap(mem_host((uint64_t)r), m->len);
+    return r >= 0 || r == -ENOMEM ? reason : r;
+}
+
+/* The same for reasons that lie in the file: what do_mmap asks after them, whether it can be mapped at all and in which direction it grows, is left out. */
+static int64_t refuse_file(const struct mapping *m)
+{
+    struct mapping plain = *m;
+    plain.flags &= ~MAP_GROWSDOWN;
+    int64_t r = refuse_late(&plain, m->refusal);
+    return r == -ENODEV ? m->refusal : r;
+}
+
+/* At the address that the guest names. */
+static int64_t map_fixed(struct linux_process *p, const struct mapping *m, int host_flags)
+{
+    uint64_t addr = m->addr, end = m->addr + m->len;
+    if (m->len > mem_high(p->mem) || addr > mem_high(p->mem) - m->len)
+        return -ENOMEM;
+    if (addr & ~GUEST_PAGE_MASK)
+        return -EINVAL;
+    if (addr < mem_low(p->mem))
+        return -EPERM; /* as vm.mmap_min_addr */
+    if ((m->flags & MAP_FIXED_NOREPLACE) && mm_has_any(p, addr, end))
+        return -EEXIST;
+    if (mm_has_host(p, addr, end))
+        return -ENOMEM;
+    if (m->refusal)
+        return refuse_file(m);
+    if (mm_sealed(p, addr, end))
+        return refuse_late(m, -EPERM);
+    if (!mm_may_map(p, addr, end, (uint32_t)m->prot, m->kind))
+        return refuse_late(m, -ENOMEM);
+    if (m->flags & MAP_FIXED_NOREPLACE)
+        return host_map_free(addr, m->len, m->prot, host_flags, m->fd, m->off);
+    return host_map(addr, m->len, m->prot, host_flags | MAP_FIXED, m->fd, m->off);
+}
+
+/* Anywhere, m->addr if that is free. */
+static int64_t map_placed(struct linux_process *p, const struct mapping *m, int host_flags)
+{
+    uint64_t below = p->mmap_base, align = map_align(m->len, m->flags), addr = m->flags & MAP_HUGETLB ? ALIGN_UP(m->addr, align) : m->addr;
+    int64_t r = -ENOMEM;
+    for (unsigned tries = 0; tries < PLACE_TRIES; tries++) {
+        addr = mm_place(p, tries ? 0 : addr, m->len, align, below);
+        if (!addr)
             return -ENOMEM;
-        if (addr & ~GUEST_PAGE_MASK)
-            return -EINVAL;
-        if (addr < mem_low(p->mem))
-            return -EPERM; /* as vm.mmap_min_addr */
-        if ((flags & MAP_FIXED_NOREPLACE) && mm_has_any(p, addr, addr + len))
-            return -EEXIST;
-        if (mm_has_host(p, addr, addr + len))
-            return -ENOMEM;
-        if (mm_sealed(p, addr, addr + len))
-            return -EPERM;
-        if (!mm_may_map(p, addr, addr + len, (uint32_t)prot, kind))
-            return -ENOMEM;
-        code = mm_has_code(p, addr, addr + len);
-        r = flags & MAP_FIXED_NOREPLACE ? host_map_free(addr, len, prot, host_flags, fd, off) : host_map(addr, len, prot, host_flags | MAP_FIXED, fd, off);
-    } else {
+        if (m->refusal)
+            return refuse_file(m);
+        if (!mm_may_map(p, addr, addr + m->len, (uint32_t)m->prot, m->kind))
+            return refuse_late(m, -ENOMEM);
         /* NOREPLACE, because memory may be there that p->mem does not know (a MAP_GROWSDOWN area that grew). */
-        uint64_t below = p->mmap_base;
-        if (flags & MAP_HUGETLB)
-            addr = ALIGN_UP(addr, map_align(len, flags));
-        r = -ENOMEM;
-        for (unsigned tries = 0; tries < PLACE_TRIES; tries++) {
-            addr = mm_place(p, tries ? 0 : addr, len, map_align(len, flags), below);
-            if (!addr || !mm_may_map(p, addr, addr + len, (uint32_t)prot, kind))
-                return -ENOMEM;
-            r = host_map_free(addr, len, prot, host_flags, fd, off);
-            if (r != -EEXIST)
-                break;
-            below = addr;
-        }
-        if (r == -EINVAL && fd >= 0)
-            r = host_chosen(p, &addr, len, prot, host_flags, fd, off);
+        r = host_map_free(addr, m->len, m->prot, host_flags, m->fd, m->off);
+        if (r != -EEXIST)
+            break;
+        below = addr;
     }
+    if (r == -EINVAL && m->fd >= 0 && host_chosen(p, &addr, m->len, m->prot, host_flags, m->fd, m->off) >= 0)
+        r = (int64_t)addr;
+    return r < 0 ? (r == -EEXIST ? -ENOMEM : r) : (int64_t)addr;
+}
+
+/* With mm_lock held. */
+static int64_t map_locked(struct linux_process *p, const struct mapping *m)
+{
+    bool fixed = m->flags & (MAP_FIXED | MAP_FIXED_NOREPLACE);
+    int host_flags = (m->flags & ~(MAP_FIXED | MAP_FIXED_NOREPLACE)) | mm_lock_flag(p);
+    if ((m->kind & MEM_SHARED) && (m->prot & PROT_WRITE))
+        engine_share(p->engine);
+    bool code = fixed && m->addr < mem_high(p->mem) && m->len <= mem_high(p->mem) - m->addr && mm_has_code(p, m->addr, m->addr + m->len);
+    int64_t r = fixed ? map_fixed(p, m, host_flags) : map_placed(p, m, host_flags);
     if (r < 0)
-        return r == -EEXIST && !(flags & MAP_FIXED_NOREPLACE) ? -ENOMEM : r;
-    if (mem_set(p->mem, addr, addr + len, (uint32_t)prot & 7, kind) != BTV_OK) {
-        munmap(mem_host(addr), len);
+        return r;
+    uint64_t addr = (uint64_t)r;
+    if (mem_set(p->mem, addr, addr + m->len, (uint32_t)m->prot & 7, m->kind) != BTV_OK) {
+        munmap(mem_host(addr), m->len);
         return -ENOMEM;
     }
-    mm_mark(addr, addr + len, (uint32_t)prot, false);
-    TRACE(mem, "map 0x%llx-0x%llx: protection %d, flags 0x%x, descriptor %d at 0x%llx%s", (unsigned long long)addr, (unsigned long long)(addr + len),
-          prot, (unsigned)flags, fd, (unsigned long long)off, code ? "; code was there" : "");
+    mm_mark(addr, addr + m->len, (uint32_t)m->prot, false);
+    TRACE(mem, "map 0x%llx-0x%llx: protection %d, flags 0x%x, descriptor %d at 0x%llx%s", (unsigned long long)addr, (unsigned long long)(addr + m->len),
+          m->prot, (unsigned)m->flags, m->fd, (unsigned long long)m->off, code ? "; code was there" : "");
     if (code)
-        engine_invalidate(p->engine, addr, addr + len);
-    return (int64_t)addr;
+        engine_invalidate(p->engine, addr, addr + m->len);
+    return r;
+}
+
+/*
+ * What a kernel asks of the descriptor before anything else (ksys_mmap_pgoff): 0, with the pages that the mapping is made of in *unit,
+ * or -errno.
+ */
+static int64_t judge_file(int fd, int flags, uint64_t *unit)
+{
+    struct statfs s;
+    if (flags & MAP_ANONYMOUS) {
+        unsigned bits = ((unsigned)flags >> MAP_HUGE_SHIFT) & MAP_HUGE_MASK;
+        if ((flags & MAP_HUGETLB) && bits && bits != 21 && bits != 30) /* the host's, and RISC-V's */
+            return -EINVAL;
+        *unit = flags & MAP_HUGETLB ? map_align(HUGE_PAGE, flags) : GUEST_PAGE_SIZE;
+        return 0;
+    }
+    if (fstatfs(fd, &s))
+        return -EBADF;
+    int64_t mode = linux_host_syscall(SYS_fcntl, (uint64_t)fd, F_GETFL, 0, 0, 0, 0);
+    if (mode & O_PATH)
+        return -EBADF;
+    bool huge = s.f_type == HUGETLBFS_MAGIC;
+    *unit = huge ? (uint64_t)s.f_bsize : GUEST_PAGE_SIZE;
+    return (flags & MAP_HUGETLB) && !huge ? -EINVAL : 0;
 }
 
 int64_t linux_mm_mmap(struct linux_process *p, uint64_t addr, uint64_t len, int prot, int flags, int fd, uint64_t off)
 {
+    bool file = !(flags & MAP_ANONYMOUS), shared = (flags & MAP_TYPE) == MAP_SHARED || (flags & MAP_TYPE) == MAP_SHARED_VALIDATE;
+    struct mapping m = {.addr = addr, .off = off, .prot = prot, .flags = flags, .fd = fd};
+    m.kind = (shared ? MEM_SHARED : 0) | (file ? MEM_FILE : 0) | (flags & MAP_GROWSDOWN ? MEM_GROWSDOWN : 0);
+    char name[64];
+    uint64_t unit;
     if (off & ~GUEST_PAGE_MASK)
         return -EINVAL;
-    if (!(flags & MAP_ANONYMOUS)) {
-        if (fcntl(fd, F_GETFD) < 0)
-            return -EBADF;
-        if ((prot & PROT_EXEC) && on_noexec_mount(fd))
-            return -EPERM;
-    }
+    int64_t r = judge_file(fd, flags, &unit);
+    if (r < 0)
+        return r;
     if (!len)
         return -EINVAL;
-    uint64_t unit = flags & MAP_HUGETLB ? map_align(len, flags) : GUEST_PAGE_SIZE;
-    if (len > UINT64_MAX - unit)
+    if (len > mem_high(p->mem))
         return -ENOMEM;
-    len = ALIGN_UP(len, unit);
-    if (off + len < off)
-        return -EOVERFLOW;
+    m.len = ALIGN_UP(len, unit);
+    bool made = file && procfile_maybe(fd) && procfile_name(fd, name); /* files of /proc are neither mapped nor executed */
+    if (file && (prot & PROT_EXEC) && (made || is_noexec(fd)))
+        m.refusal = -EPERM;
+    else if (made)
+        m.refusal = -ENODEV;
     pthread_mutex_lock(&p->mm_lock);
-    int64_t r = map_locked(p, addr, len, prot, flags, fd, off);
-    if (r >= 0 && !mm_lock_new(p, (uint64_t)r, len))
-        r = mm_unmap(p, (uint64_t)r, (uint64_t)r + len) == 0 ? -EAGAIN : -ENOMEM;
+    r = map_locked(p, &m);
+    if (r >= 0 && !mm_lock_new(p, (uint64_t)r, m.len))
+        r = mm_unmap(p, (uint64_t)r, (uint64_t)r + m.len) == 0 ? -EAGAIN : -ENOMEM;
     pthread_mutex_unlock(&p->mm_lock);
     return r;
 }
@@ -444,9 +521,6 @@ int64_t linux_sys_mmap(struct linux_thread *t, const uint64_t a[6])
     int flags = (int)a[3], fd = (int)a[4];
     if (t->proc->abi->generic_table)
         flags &= ~0x40; /* MAP_32BIT of x86: no flag elsewhere */
-    char name[64];
-    if (!(flags & MAP_ANONYMOUS) && procfile_maybe(fd) && procfile_name(fd, name))
-        return -ENODEV; /* as of files of /proc */
     int64_t r = linux_mm_mmap(t->proc, a[0], a[1], (int)a[2], flags, fd, a[5]);
     if (r >= 0 && !(flags & MAP_ANONYMOUS))
         uring_mapped(t->proc, fd, a[5], (uint64_t)r);
@@ -578,25 +652,43 @@ struct linux_shm_attach {
     uint64_t start, end;
 };
 
-/* Where to attach len bytes; an address or -errno. */
-static int64_t shm_place(struct linux_process *p, uint64_t addr, uint64_t len, int flags)
+/* Is addr one that a segment may be attached at, or 0 for anywhere? */
+static bool shm_address_ok(uint64_t addr, int flags)
 {
+    if (!addr)
+        return !(flags & SHM_REMAP);
+    if ((addr & ~GUEST_PAGE_MASK) && !(flags & SHM_RND))
+        return false;
+    return addr >= GUEST_PAGE_SIZE || !(flags & SHM_REMAP);
+}
+
+/* Where to attach `size` bytes, in the order of ipc/shm.c: do_shmat, then mm/mmap.c: do_mmap; an address or -errno. */
+static int64_t shm_place(struct linux_process *p, uint64_t addr, uint64_t size, int flags)
+{
+    uint64_t high = mem_high(p->mem), len = ALIGN_UP(size, GUEST_PAGE_SIZE);
     if (!addr) {
-        uint64_t at = flags & SHM_REMAP ? 0 : mm_place(p, 0, len, GUEST_PAGE_SIZE, p->mmap_base);
-        return at ? (int64_t)at : flags & SHM_REMAP ? -EINVAL : -ENOMEM;
+        uint64_t at = mm_place(p, 0, len, GUEST_PAGE_SIZE, p->mmap_base);
+        return at ? (int64_t)at : -ENOMEM;
     }
-    if (addr & ~GUEST_PAGE_MASK) {
-        if (!(flags & SHM_RND))
-            return -EINVAL;
-        addr = ALIGN_DOWN(addr, GUEST_PAGE_SIZE);
-        if (!addr)
-            return -EINVAL;
-    }
-    if (addr < mem_low(p->mem) || addr > mem_high(p->mem) || len > mem_high(p->mem) - addr || mm_has_host(p, addr, addr + len))
+    addr = ALIGN_DOWN(addr, GUEST_PAGE_SIZE);
+    if (!(flags & SHM_REMAP) && (addr + size < addr || (addr < high && mm_has_any(p, addr, addr + len))))
         return -EINVAL;
-    if (!(flags & SHM_REMAP) && mm_has_any(p, addr, addr + len))
-        return -EINVAL;
-    return (int64_t)addr;
+    if (addr >= high || len > high - addr)
+        return -ENOMEM;
+    if (addr < mem_low(p->mem))
+        return -EPERM; /* as vm.mmap_min_addr */
+    return mm_has_host(p, addr, addr + len) ? -ENOMEM : mm_sealed(p, addr, addr + len) ? -EPERM : (int64_t)addr;
+}
+
+/* May the segment be attached for this?  Asked of the host, whose attachment of code is another than the guest's. */
+static int64_t shm_allowed(int id, int flags)
+{
+    if (!(flags & SHM_EXEC))
+        return 0;
+    int64_t r = linux_host_syscall(SYS_shmat, (uint64_t)id, 0, SHM_EXEC | SHM_RDONLY, 0, 0, 0);
+    if (r >= 0)
+        linux_host_syscall(SYS_shmdt, (uint64_t)r, 0, 0, 0, 0, 0);
+    return r < 0 ? r : 0;
 }
 
 int64_t linux_sys_shmat(struct linux_thread *t, const uint64_t a[6])
@@ -604,14 +696,19 @@ int64_t linux_sys_shmat(struct linux_thread *t, const uint64_t a[6])
     struct linux_process *p = t->proc;
     int id = (int)a[0], flags = (int)a[2];
     struct shmid_ds ds;
+    if (!shm_address_ok(a[1], flags))
+        return -EINVAL;
     if (shmctl(id, IPC_STAT, &ds))
         return -errno;
+    int64_t r = shm_allowed(id, flags);
+    if (r < 0)
+        return r;
     uint64_t len = ALIGN_UP((uint64_t)ds.shm_segsz, GUEST_PAGE_SIZE);
     struct linux_shm_attach *entry = chaos_alloc_fails(CHAOS_NEEDED) ? NULL : heap_new(sizeof *entry);
     if (!entry)
         return -ENOMEM;
     pthread_mutex_lock(&p->mm_lock);
-    int64_t r = shm_place(p, a[1], len, flags);
+    r = shm_place(p, a[1], ds.shm_segsz, flags);
     if (r < 0)
         goto out;
     uint64_t at = (uint64_t)r;

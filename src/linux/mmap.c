@@ -1,18 +1,23 @@
 /*
- * Changes of existing guest mappings: mprotect, mremap, madvise.  Invariants: mm.c.
+ * Changes of existing guest mappings: mprotect, mremap, madvise, process_madvise.  Invariants: mm.c.
  */
-#include "linux/mm.h"
+#include "linux/procmem.h"
 
 #include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 
+#include "linux/mm.h"
 #include "linux/sys.h"
 
 #ifndef MADV_DONTNEED_LOCKED
 #define MADV_DONTNEED_LOCKED 24
 #endif
+#define MADV_COLLAPSE_ 25 /* since Linux 6.1 */
 #define PROT_SEM_ 0x8 /* asm-generic/mman-common.h: meaningless since 2.5 but accepted */
 
 /* -- mprotect ---------------------------------------------------------------------------------------------- */
@@ -273,6 +278,7 @@ int64_t linux_sys_madvise(struct linux_thread *t, const uint64_t a[6])
             break;
         }
         r = dump ? 0 : linux_host_syscall(SYS_madvise, from, to - from, a[2], 0, 0, 0);
+        holes = holes || (dump && first_hole(p, from, to) < to);
         TRACE(mem, "advise 0x%llx-0x%llx: %d", (unsigned long long)from, (unsigned long long)to, advice);
         if (changes_bytes(advice) && mm_has_code(p, from, to))
             engine_invalidate(p->engine, from, to);
@@ -283,4 +289,61 @@ int64_t linux_sys_madvise(struct linux_thread *t, const uint64_t a[6])
     holes = holes || at < end; /* btv's memory lies at the end */
     pthread_mutex_unlock(&p->mm_lock);
     return r < 0 ? r : holes ? -ENOMEM : 0;
+}
+
+/* -- process_madvise --------------------------------------------------------------------------------------- */
+
+/* The process of a pidfd, or 0: it is none. */
+static int pid_of(int fd)
+{
+    char path[48];
+    struct str s = STR_INIT;
+    snprintf(path, sizeof path, "/proc/thread-self/fdinfo/%d", fd);
+    const char *line = proc_read_host(path, &s) ? strstr(str_get(&s), "\nPid:") : NULL;
+    int pid = line ? atoi(line + sizeof "\nPid:" - 1) : 0;
+    str_free(&s);
+    return pid;
+}
+
+/* Advice of which another process's memory may be the subject (mm/madvise.c: process_madvise_remote_valid); it changes no bytes. */
+static bool is_remote_advice(int advice)
+{
+    return advice == MADV_COLD || advice == MADV_PAGEOUT || advice == MADV_WILLNEED || advice == MADV_COLLAPSE_;
+}
+
+/* All other advice for the caller's own memory, as Linux has it since 6.13. */
+static int64_t advise_own(struct linux_thread *t, const struct iovec *v, uint64_t n, uint64_t advice)
+{
+    int64_t done = 0;
+    for (uint64_t i = 0; i < n; i++) {
+        int64_t r = linux_sys_madvise(t, (const uint64_t[6]){(uint64_t)(uintptr_t)v[i].iov_base, v[i].iov_len, advice});
+        if (r < 0)
+            return done ? done : r;
+        done += (int64_t)v[i].iov_len;
+    }
+    return done;
+}
+
+int64_t linux_sys_process_madvise(struct linux_thread *t, const uint64_t a[6])
+{
+    struct iovec v[UIO_MAXIOV], host[UIO_MAXIOV];
+    struct procmem m;
+    uint64_t b[6] = {a[0], sys_pointer(t->proc, a[1], 1), a[2], a[3], a[4], 0}, end;
+    if (!a[2] || a[2] > UIO_MAXIOV || !linux_copy_in(v, a[1], a[2] * sizeof v[0]))
+        return sys_host(SYS_process_madvise, b);
+    int pid = pid_of((int)a[0]);
+    bool guest = pid > 0 && procmem_open(t, pid, &m);
+    for (uint64_t i = 0; i < a[2]; i++) { /* like a span: what is not all the guest's has a hole, and so has the first page */
+        uint64_t start = (uint64_t)(uintptr_t)v[i].iov_base;
+        host[i] = v[i];
+        if (guest && v[i].iov_len <= SYS_USER_END - start && start < SYS_USER_END && (procmem_hides(&m, start, &end) || end - start < v[i].iov_len))
+            host[i].iov_base = mem_host(start & ~GUEST_PAGE_MASK);
+    }
+    b[1] = (uint64_t)(uintptr_t)host;
+    if (!guest || !m.own || is_remote_advice((int)a[3]))
+        return sys_host(SYS_process_madvise, b);
+    for (uint64_t i = 0; i < a[2]; i++) /* judged with ranges of no length */
+        host[i].iov_len = host[i].iov_len > SYS_USER_END - (uint64_t)(uintptr_t)host[i].iov_base ? host[i].iov_len : 0;
+    int64_t r = sys_host(SYS_process_madvise, b);
+    return r < 0 ? r : advise_own(t, v, a[2], a[3]);
 }

@@ -247,7 +247,7 @@ static int64_t messages_get(const struct linux_process *p, uint64_t addr, uint64
     *ms = (struct messages){.v = heap_zeroed(n + 1, sizeof *ms->v)};
     if (!ms->v)
         return -ENOMEM;
-    while (ms->n < n && linux_copy_in(&ms->v[ms->n], addr + ms->n * sizeof *ms->v, sizeof *ms->v)) {
+    while (ms->n < n && linux_copy_in(&ms->v[ms->n].msg_hdr, addr + ms->n * sizeof *ms->v, sizeof ms->v->msg_hdr)) {
         size_t len = ms->v[ms->n++].msg_hdr.msg_iovlen;
         room += len <= UIO_MAXIOV ? len : 0;
     }

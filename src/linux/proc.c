@@ -26,6 +26,7 @@
 #ifndef STATX_ATTR_MOUNT_ROOT
 #define STATX_ATTR_MOUNT_ROOT 0x2000 /* Linux 5.8 */
 #endif
+#define TMPFILE_ 020000000 /* the bit that O_TMPFILE has beside O_DIRECTORY */
 #ifndef PROC_SUPER_MAGIC
 #define PROC_SUPER_MAGIC 0x9fa0
 #endif
@@ -308,6 +309,8 @@ int64_t proc_open(struct linux_thread *t, const struct proc_where *w, int oflags
     struct str s = STR_INIT;
     if (w->file == PROC_PRIVATE)
         return -ENOENT;
+    if ((oflags & TMPFILE_) && (!(oflags & O_DIRECTORY) || (oflags & O_ACCMODE) == O_RDONLY))
+        return -EINVAL;
     if ((oflags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL))
         return -EEXIST;
     if (w->file == PROC_EXE && (oflags & O_ACCMODE) != O_RDONLY && !(oflags & O_PATH))
@@ -318,6 +321,8 @@ int64_t proc_open(struct linux_thread *t, const struct proc_where *w, int oflags
         return -ENOTDIR;
     if ((oflags & O_ACCMODE) != O_RDONLY)
         return -EACCES;
+    if ((oflags & (O_DIRECT | O_PATH)) == O_DIRECT)
+        return -EINVAL;
     bool ok = proc_contents(t, w, &s);
     int64_t ret = s.failed ? -ENOMEM : ok ? procfile_make(&s, w->name, oflags) : why_not();
     str_free(&s);
@@ -393,15 +398,19 @@ bool proc_getdents(struct linux_thread *t, int fd, uint64_t to, uint64_t size, i
     pid = pid == own_pid() ? 0 : pid;
     bool guest = proc_view_open(t, pid, tid, list == LIST_MAP_FILES ? PROC_WITH_REGIONS : PROC_SHALLOW, &v);
     if (guest) {
-        size = size < sizeof buf ? size : sizeof buf;
+        if ((int32_t)size >= 0) /* else the kernel refuses it */
+            size = size < sizeof buf ? size : sizeof buf;
+        int64_t before = linux_host_syscall(SYS_lseek, (uint64_t)fd, 0, SEEK_CUR, 0, 0, 0);
         do { /* all of a batch gone does not mean the end */
             int64_t n = linux_host_syscall(SYS_getdents64, (uint64_t)fd, (uint64_t)(uintptr_t)buf, size, 0, 0, 0);
             *result = n > 0 ? filter_entries(&v, list, buf, n) : n;
             if (n <= 0)
                 break;
         } while (!*result);
-        if (*result > 0 && !linux_copy_out(to, buf, (size_t)*result))
+        if (*result > 0 && !linux_copy_out(to, buf, (size_t)*result)) {
+            linux_host_syscall(SYS_lseek, (uint64_t)fd, (uint64_t)before, SEEK_SET, 0, 0, 0);
             *result = -EFAULT;
+        }
     }
     proc_view_close(&v);
     return guest;

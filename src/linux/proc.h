@@ -93,6 +93,13 @@ bool procfile_looks_made(uint64_t mode, uint64_t nlink);
 bool procfile_name(int fd, char name[64]);
 /* May fd be a made file? */
 bool procfile_maybe(int fd);
+/* Quick: may any descriptor be one? */
+bool procfile_any(void);
+/* `copy` is what fd is. */
+void procfile_duplicated(int fd, int copy);
+struct sys_row;
+/* Makes a call that asks a made file what a memory file would answer otherwise.  False: it is another call. */
+bool procfile_serves(struct linux_thread *t, const struct sys_row *row, const uint64_t a[6], int64_t *ret);
 /* To be called before fd is read at offset `at` (-1: its own): a file that is read from its beginning again is made anew. */
 void procfile_before_read(struct linux_thread *t, int fd, int64_t at);
 

@@ -10,6 +10,7 @@
  */
 #include "linux/proc.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -17,8 +18,10 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 
 #include "base/file.h"
+#include "linux/sys.h"
 
 #ifndef MFD_CLOEXEC
 #define MFD_CLOEXEC 1U
@@ -34,6 +37,13 @@
 enum { NOT_MADE, FRESH, READ };
 static _Atomic unsigned char state[LINUX_PRIVATE_FD_MIN];
 
+static _Atomic bool any;
+
+bool procfile_any(void)
+{
+    return any;
+}
+
 bool procfile_maybe(int fd)
 {
     return fd >= 0 && (size_t)fd < ARRAY_LEN(state) && state[fd] != NOT_MADE;
@@ -43,6 +53,14 @@ static void set_state(int64_t fd, unsigned char value)
 {
     if (fd >= 0 && (size_t)fd < ARRAY_LEN(state))
         state[fd] = value;
+    if (value != NOT_MADE)
+        any = true;
+}
+
+void procfile_duplicated(int fd, int copy)
+{
+    if (BTV_UNLIKELY(any))
+        set_state(copy, procfile_maybe(fd) ? state[fd] : NOT_MADE);
 }
 
 bool procfile_looks_made(uint64_t mode, uint64_t nlink)
@@ -132,4 +150,60 @@ void procfile_before_read(struct linux_thread *t, int fd, int64_t at)
         renew(t, fd, name);
     else
         state[fd] = NOT_MADE;
+}
+
+/* -- calls ------------------------------------------------------------------------------------------------------ */
+
+#define BEYOND (UINT64_C(1) << 50)
+#define RWF_HIPRI_ 1u /* linux/fs.h: the only flag of a file whose reads take no vectors */
+
+/* Calls that ask a file for what its kind decides: which argument is the descriptor. */
+static const struct {
+    int16_t host;
+    uint8_t fd;
+} asked[] = {
+    {SYS_fsync, 0},    {SYS_fdatasync, 0}, {SYS_fchmod, 0},  {SYS_fchown, 0}, {SYS_fallocate, 0}, {SYS_ftruncate, 0},
+    {SYS_pwrite64, 0}, {SYS_pwritev, 0},   {SYS_pwritev2, 0}, {SYS_sendfile, 1},
+};
+
+/* A file of a process, which the kernel does not copy from (splice): asking the host's gives none of its contents away. */
+static bool is_of_process(const char *name)
+{
+    return isdigit((unsigned char)name[sizeof "/proc/" - 1]);
+}
+
+/* preadv2 with flags that such a file does not know: the vectors are judged first, and behind its end they stay untouched. */
+static int64_t refuse_flags(struct linux_thread *t, const uint64_t a[6])
+{
+    struct iovec iov[UIO_MAXIOV];
+    uint64_t at = sys_copy_iov(t->proc, a[1], a[2], iov);
+    int64_t r = linux_host_syscall(SYS_preadv, a[0], at, a[2], BEYOND, 0, 0);
+    for (uint64_t i = 0; r == 0 && i < a[2]; i++)
+        if (iov[i].iov_len)
+            return -EOPNOTSUPP;
+    return r;
+}
+
+bool procfile_serves(struct linux_thread *t, const struct sys_row *row, const uint64_t a[6], int64_t *ret)
+{
+    char name[64];
+    uint64_t b[6];
+    memcpy(b, a, sizeof b);
+    if (row->host == SYS_preadv2 && (a[5] & ~(uint64_t)RWF_HIPRI_) && (int64_t)a[3] >= -1 && procfile_maybe((int)a[0]) && procfile_name((int)a[0], name)) {
+        *ret = refuse_flags(t, a);
+        return true;
+    }
+    for (unsigned i = 0; i < ARRAY_LEN(asked); i++) {
+        unsigned k = asked[i].fd;
+        if (asked[i].host != row->host || !procfile_maybe((int)a[k]) || !procfile_name((int)a[k], name) || !is_of_process(name))
+            continue;
+        int64_t fd = linux_host_syscall(SYS_open, (uint64_t)(uintptr_t)name, O_RDONLY | O_CLOEXEC, 0, 0, 0, 0);
+        if (fd < 0)
+            return false;
+        b[k] = (uint64_t)fd;
+        *ret = sys_host(row->host, b);
+        linux_host_syscall(SYS_close, (uint64_t)fd, 0, 0, 0, 0, 0);
+        return true;
+    }
+    return false;
 }

@@ -26,6 +26,7 @@
 #define PROC_SUPER_MAGIC 0x9fa0
 #endif
 #define ENTRY_BYTES 8 /* of pagemap, for one page */
+#define BEYOND_PAGEMAP (UINT64_C(1) << 50)
 
 /* -- spaces -------------------------------------------------------------------------------------------------- */
 
@@ -109,6 +110,7 @@ struct transfer {
     int fd;
     bool write, current; /* at the descriptor's own position */
     uint64_t pos, count; /* of buffers */
+    uint64_t flags;      /* RWF_ */
     struct iovec *iov;
 };
 
@@ -132,12 +134,22 @@ static bool is_transfer(const struct sys_row *row, const uint64_t a[6], struct t
     x->fd = (int)a[0];
     x->current = !at || ((row->host == SYS_preadv2 || row->host == SYS_pwritev2) && a[3] == UINT64_MAX);
     x->pos = a[3];
+    x->flags = row->host == SYS_preadv2 || row->host == SYS_pwritev2 ? a[5] : 0;
     return true;
 }
 
 static int64_t move(const struct transfer *x, uint64_t pos)
 {
-    return linux_host_syscall(x->write ? SYS_pwritev : SYS_preadv, (uint64_t)(int64_t)x->fd, (uint64_t)(uintptr_t)x->iov, x->count, pos, 0, 0);
+    return linux_host_syscall(x->write ? SYS_pwritev2 : SYS_preadv2, (uint64_t)(int64_t)x->fd, (uint64_t)(uintptr_t)x->iov, x->count, pos, 0, x->flags);
+}
+
+/* What the kernel says of the descriptor, the buffers and the flags before it looks at the place: the same at one where there is nothing. */
+static int64_t judge(const struct transfer *x, bool vector, enum proc_file file)
+{
+    uint64_t nowhere = file == PROC_MEM ? SYS_HOLE : BEYOND_PAGEMAP, base = (uint64_t)(uintptr_t)x->iov[0].iov_base;
+    int64_t r = vector ? move(x, nowhere)
+                       : linux_host_syscall(x->write ? SYS_pwrite64 : SYS_pread64, (uint64_t)(int64_t)x->fd, base, x->iov[0].iov_len, nowhere, 0, 0);
+    return r == -EIO ? 0 : r;
 }
 
 /* Leaves the first `room` bytes of the buffers. */
@@ -210,6 +222,9 @@ bool procmem_serves(struct linux_thread *t, const struct sys_row *row, const uin
         x.count = a[2];
     else
         return false; /* nothing to do, or refused */
+    *ret = judge(&x, row->arg[2].kind == SYS_A_INIOV || row->arg[2].kind == SYS_A_OUTIOV, file);
+    if (*ret < 0)
+        return true;
     int64_t pos = x.current ? linux_host_syscall(SYS_lseek, a[0], 0, SEEK_CUR, 0, 0, 0) : 0;
     if (x.current)
         x.pos = (uint64_t)pos;

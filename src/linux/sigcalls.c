@@ -117,6 +117,22 @@ int64_t linux_sys_rt_sigsuspend(struct linux_thread *t, const uint64_t a[6])
 
 #define KERNEL_SIGINFO_BYTES 48 /* what signals with fields of their own carry; the rest must be 0 where the kernel knows no layout */
 
+/* Does the kernel know the fields of a siginfo with that code, so that the rest does not matter?  kernel/signal.c: known_siginfo_layout. */
+static bool is_known_code(int sig, int code)
+{
+    static const uint8_t last[] = {[SIGILL] = 11, [SIGTRAP] = 6, [SIGBUS] = 5, [SIGFPE] = 15, [SIGSEGV] = 10}; /* NSIGILL and so on */
+    return code == SI_KERNEL || code <= last[sig];
+}
+
+static bool has_rest(const siginfo_t *info)
+{
+    const char *at = (const char *)info;
+    for (size_t i = KERNEL_SIGINFO_BYTES; i < sizeof *info; i++)
+        if (at[i])
+            return true;
+    return false;
+}
+
 /*
  * The siginfo at `addr` as the host's kernel is to get it.  `self`: the target is the caller, who alone may choose a positive code; from others
  * the kernel refuses it.  Returns what to pass: the guest's address, or `out` with the code marked.
@@ -125,6 +141,8 @@ static uint64_t queue_info(uint64_t addr, int sig, bool self, siginfo_t *out)
 {
     if (!self || !linux_copy_in(out, addr, sizeof *out) || !linux_signal_needs_mark(sig, out->si_code))
         return addr;
+    if (!is_known_code(sig, out->si_code) && has_rest(out))
+        return addr; /* refused */
     linux_signal_mark(out);
     memset((char *)out + KERNEL_SIGINFO_BYTES, 0, sizeof *out - KERNEL_SIGINFO_BYTES);
     return (uint64_t)(uintptr_t)out;

@@ -142,22 +142,55 @@ int64_t linux_copy_str(char *dst, uint64_t src, size_t cap)
     return n;
 }
 
+int64_t sys_copy_struct(void *dst, size_t known, uint64_t addr, uint64_t size)
+{
+    char tail[256];
+    for (uint64_t at = known, n; at < size; at += n) {
+        n = size - at < sizeof tail ? size - at : sizeof tail;
+        if (!linux_copy_in(tail, addr + at, (size_t)n))
+            return -EFAULT;
+        for (uint64_t i = 0; i < n; i++)
+            if (tail[i])
+                return -E2BIG;
+    }
+    memset(dst, 0, known);
+    return linux_copy_in(dst, addr, size < known ? (size_t)size : known) ? 0 : -EFAULT;
+}
+
 #define RW_MAX UINT64_C(0x7ffff000) /* MAX_RW_COUNT of the kernel */
 
 /*
- * Bytes: a range that leaves guest memory is cut there, since what follows is unmapped for the guest.  One that begins elsewhere or
- * leaves user space becomes one in a hole; no bytes are no access.
+ * Bytes: a range that leaves guest memory is cut there, since what follows is unmapped for the guest.  One that begins elsewhere becomes
+ * one in a hole, and one that leaves user space begins where that ends: the kernel refuses it before it looks further (access_ok).
+ * No bytes are no access.  Of a length beyond RW_MAX the kernel decides: refused, or RW_MAX of it.
  */
 static void check_range(const struct linux_process *p, uint64_t *addr, uint64_t *len)
 {
     if (!*addr || !*len || *addr >= SYS_USER_END || sys_inside(p, *addr, *len))
         return;
-    if (sys_inside(p, *addr, RW_MAX) && *len > RW_MAX) /* the kernel refuses that length, or does RW_MAX of it */
+    uint64_t most = *len < RW_MAX ? *len : RW_MAX;
+    if (sys_inside(p, *addr, most))
         return;
-    if (sys_inside(p, *addr, 1) && *len <= SYS_USER_END - *addr)
+    if (most > SYS_USER_END - *addr)
+        *addr = SYS_USER_END;
+    else if (sys_inside(p, *addr, 1) && *len <= SYS_USER_END - *addr)
         *len = piece_end(p, *addr) - *addr;
     else
         *addr = sys_pointer(p, *addr, *len);
+}
+
+/* Vectors of which not all can be read: the kernel looks at one after the other, and a length below 0 before the first bad one is EINVAL. */
+static uint64_t refused_iov(uint64_t iov, uint64_t count, struct iovec *out)
+{
+    if (!iov || iov >= SYS_USER_END || count * sizeof *out > SYS_USER_END - iov)
+        return iov ? SYS_USER_END : 0;
+    for (uint64_t i = 0; i < count && linux_copy_in(out, iov + i * sizeof *out, sizeof *out); i++) {
+        if ((int64_t)out->iov_len < 0) {
+            memset(out + 1, 0, (count - 1) * sizeof *out);
+            return (uint64_t)(uintptr_t)out;
+        }
+    }
+    return SYS_HOLE;
 }
 
 uint64_t sys_copy_iov(const struct linux_process *p, uint64_t iov, uint64_t count, struct iovec *out)
@@ -165,7 +198,7 @@ uint64_t sys_copy_iov(const struct linux_process *p, uint64_t iov, uint64_t coun
     if (!count || count > UIO_MAXIOV) /* the kernel does not look at them */
         return sys_pointer(p, iov, 1);
     if (!linux_copy_in(out, iov, count * sizeof *out))
-        return iov >= SYS_USER_END || !iov ? iov : SYS_HOLE;
+        return refused_iov(iov, count, out);
     for (uint64_t i = 0; i < count; i++) {
         uint64_t addr = (uint64_t)(uintptr_t)out[i].iov_base, len = out[i].iov_len;
         check_range(p, &addr, &len);
@@ -192,14 +225,20 @@ int64_t sys_check_iov(const struct linux_process *p, uint64_t iov, uint64_t coun
 
 /* -- checks ------------------------------------------------------------------------------------------------ */
 
-static uint64_t count_of(const struct sys_arg *arg, const uint64_t a[6])
+/* Argument i as the kernel takes it: an int or an unsigned int has 32 bits. */
+static uint64_t number_of(const struct sys_row *row, const uint64_t a[6], unsigned i)
 {
-    return arg->count & SYS_COUNT_CONST ? arg->count & ~SYS_COUNT_CONST : a[arg->count];
+    switch (row->arg[i + 1].kind) {
+    case SYS_A_INT: return (uint64_t)(int32_t)a[i];
+    case SYS_A_UINT: return (uint32_t)a[i];
+    default: return a[i];
+    }
 }
 
-static void check_array(const struct linux_process *p, const struct sys_arg *arg, uint64_t a[6], unsigned i)
+static void check_array(const struct linux_process *p, const struct sys_row *row, uint64_t a[6], unsigned i)
 {
-    uint64_t count = count_of(arg, a);
+    const struct sys_arg *arg = &row->arg[i + 1];
+    uint64_t count = arg->count & SYS_COUNT_CONST ? arg->count & ~SYS_COUNT_CONST : number_of(row, a, arg->count);
     /* Too many or negative: the kernel says so before it follows the pointer. */
     uint64_t bytes = count <= UINT32_MAX / 2 ? count * sys_type_bytes(arg->type) : 0;
     a[i] = sys_pointer(p, a[i], bytes ? bytes : 1);
@@ -212,6 +251,19 @@ static void check_span(const struct linux_process *p, uint64_t *start, uint64_t 
         return;
     *start &= GUEST_PAGE_SIZE - 1;
     *len = 1;
+}
+
+/* Bytes as many as there are, rather than one struct whose size its caller tells. */
+static bool is_bytes(const struct sys_arg *arg)
+{
+    switch (arg->type) {
+    case SYS_TYPE_any:
+    case SYS_TYPE_cpuset:
+    case SYS_TYPE_optval:
+    case SYS_TYPE_dirents:
+    case SYS_TYPE_random: return true;
+    default: return false;
+    }
 }
 
 /* Replaces what must not reach a handler or the host by something that it refuses in the same way. */
@@ -234,17 +286,15 @@ static void check_args(const struct linux_thread *t, const struct sys_row *row, 
         case SYS_A_INV:
         case SYS_A_OUTV:
         case SYS_A_INOUTV:
-            check_array(p, arg, a, i);
+            check_array(p, row, a, i);
             break;
         case SYS_A_INBUF:
-            if (arg->type != SYS_TYPE_any && arg->type != SYS_TYPE_cpuset && arg->type != SYS_TYPE_optval) {
-                /* a struct with its size: a part of it is not enough, and the kernel judges the size first */
-                a[i] = sys_pointer(p, a[i], a[arg->count]);
-                break;
-            }
-            BTV_FALLTHROUGH;
         case SYS_A_OUTBUF:
-            check_range(p, &a[i], &a[arg->count]);
+            a[arg->count] = number_of(row, a, arg->count);
+            if (is_bytes(arg))
+                check_range(p, &a[i], &a[arg->count]);
+            else /* a part is not enough, and the kernel judges the size first */
+                a[i] = sys_pointer(p, a[i], a[arg->count]);
             break;
         case SYS_A_SPAN:
             check_span(p, &a[i], &a[arg->count]);
@@ -390,6 +440,8 @@ static int64_t call(struct linux_thread *t, const struct sys_row *row, const uin
     int64_t ret;
     check_args(t, row, a);
     if (BTV_UNLIKELY(procmem_watched()) && procmem_serves(t, row, a, &ret))
+        ;
+    else if (BTV_UNLIKELY(procfile_any()) && procfile_serves(t, row, a, &ret))
         ;
     else if (!(row->flags & SYS_PASS))
         ret = row->fn(t, a);

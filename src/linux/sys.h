@@ -122,6 +122,11 @@ struct iovec;
 uint64_t sys_copy_iov(const struct linux_process *p, uint64_t iov, uint64_t count, struct iovec *out);
 /* Checks an array that stays where it is: 0 or -EFAULT.  Counts the kernel refuses anyway are left to it. */
 int64_t sys_check_iov(const struct linux_process *p, uint64_t iov, uint64_t count);
+/*
+ * The guest's struct of `size` bytes, of which btv knows `known`: what it lacks becomes 0.  -E2BIG: what is beyond is not 0; -EFAULT.  As the
+ * kernel's copy_struct_from_user.
+ */
+int64_t sys_copy_struct(void *dst, size_t known, uint64_t addr, uint64_t size);
 /* linux_wait_syscall with the six arguments as they are. */
 int64_t sys_wait(struct linux_thread *t, long nr, const uint64_t a[6]);
 int64_t sys_host(long nr, const uint64_t a[6]);

@@ -164,6 +164,12 @@ static int64_t refuse_polling(uint64_t entries, const struct io_uring_params *as
     return -EPERM;
 }
 
+/* The address of a ring in the guest's memory; one of btv's becomes one in the first page, where nothing is mapped. */
+static uint64_t own_page(const struct linux_process *p, uint64_t addr)
+{
+    return addr >= SYS_USER_END || sys_inside(p, addr, GUEST_PAGE_SIZE) ? addr : addr & ~GUEST_PAGE_MASK;
+}
+
 int64_t linux_sys_io_uring_setup(struct linux_thread *t, const uint64_t a[6])
 {
     const struct linux_process *p = t->proc;
@@ -176,8 +182,10 @@ int64_t linux_sys_io_uring_setup(struct linux_thread *t, const uint64_t a[6])
         return refuse_polling(a[0], &params);
     if ((params.flags & IORING_SETUP_ATTACH_WQ) && linux_is_private_fd((int)params.wq_fd))
         return -EBADF;
-    if ((params.flags & SETUP_NO_MMAP) && !(sys_inside(p, params.cq_off.resv2, GUEST_PAGE_SIZE) && sys_inside(p, params.sq_off.resv2, GUEST_PAGE_SIZE)))
-        return -EFAULT;
+    if (params.flags & SETUP_NO_MMAP) {
+        params.cq_off.resv2 = own_page(p, params.cq_off.resv2);
+        params.sq_off.resv2 = own_page(p, params.sq_off.resv2);
+    }
     engine_share(t->proc->engine); /* with SETUP_NO_MMAP no shared mapping will announce that the kernel reads and writes the rings */
     int64_t fd = linux_host_syscall(SYS_io_uring_setup, a[0], (uint64_t)(uintptr_t)&params, 0, 0, 0, 0);
     if (fd < 0)
@@ -487,6 +495,8 @@ static int64_t probe(const uint64_t a[6])
 static int64_t check_ring(uint64_t fd, uint32_t operation)
 {
     enum { OPERATIONS = 31 }; /* IORING_REGISTER_LAST of 6.12 */
+    if ((int)fd < 0 && operation < OPERATIONS) /* later kernels have operations without a ring */
+        return -EBADF;
     int64_t r = operation < OPERATIONS ? linux_host_syscall(SYS_io_uring_register, fd, IORING_REGISTER_PROBE, 0, 0, 0, 0) : -EINVAL;
     return operation < OPERATIONS && r == -EINVAL ? 0 : r;
 }

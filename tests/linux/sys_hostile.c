@@ -397,6 +397,17 @@ static void make_arguments(const struct row *r, uint64_t a[6])
     }
     if (is(r, "clone") && (a[0] & 0xff) >= SIGILL && (a[0] & 0xff) <= SIGABRT)
         a[0] &= ~UINT64_C(0xff); /* they would look like an end of the translator's */
+#ifndef __riscv
+    if (is(r, "mmap") && comparing)
+        a[3] &= ~UINT64_C(0x40); /* MAP_32BIT is x86's alone */
+    if (is(r, "clone")) { /* the thread pointer comes last on x86-64, which also judges it: an address of user space does not tell the two apart */
+        uint64_t tls = a[3];
+        a[3] = a[4];
+        a[4] = tls < POOL + POOL_PAGES * PAGE ? tls : 0;
+    }
+#endif
+    if (is(r, "mmap") && comparing && a[1] > UINT64_C(1) << 44 && a[1] < UINT64_C(1) << 47)
+        a[1] >>= 3; /* whether there is a gap of half the address space depends on what else lies in it */
     if (is(r, "close_range") && (uint32_t)a[0] < FD_FIRST)
         a[0] = FD_FIRST; /* 2 is where sanitizers write */
     if (strncmp(r->name, "dup", 3) == 0 && (uint32_t)a[1] < FD_FIRST)
