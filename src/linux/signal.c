@@ -25,6 +25,7 @@
 
 #include "base/chaos.h"
 #include "base/file.h"
+#include "base/hostsig.h"
 #include "linux/coredump.h"
 #include "linux/sig_state.h"
 #include "linux/sys.h"
@@ -169,11 +170,8 @@ void linux_signal_unmark(int sig, siginfo_t *info)
 
 static void host_action(int sig, uint64_t handler, uint64_t flags)
 {
-    /* struct kernel_sigaction; glibc's wrapper would refuse signals 32 and 33 */
-    const struct {
-        uint64_t handler, flags, restorer, mask;
-    } sa = {handler, flags | linux_host_sa_flags, (uint64_t)(uintptr_t)linux_host_restorer, ~UINT64_C(0)};
-    linux_host_syscall(SYS_rt_sigaction, (uint64_t)sig, (uint64_t)(uintptr_t)&sa, 0, 8, 0, 0);
+    const struct hostsig_action sa = {handler, flags | linux_host_sa_flags, (uint64_t)(uintptr_t)linux_host_restorer, ~UINT64_C(0)};
+    linux_host_syscall(SYS_rt_sigaction, (uint64_t)sig, (uint64_t)(uintptr_t)&sa, 0, HOSTSIG_SET_BYTES, 0, 0); /* raw: errno stays */
 }
 
 static BTV_NORETURN void end_by_signal(int sig, uint64_t core_bytes)
@@ -296,10 +294,8 @@ void linux_signal_mirror_action(const struct linux_process *p, int sig)
 void linux_signal_init(struct linux_process *p)
 {
     for (int sig = 1; sig <= LINUX_NSIG; sig++) {
-        struct {
-            uint64_t handler, flags, restorer, mask;
-        } sa = {0};
-        linux_host_syscall(SYS_rt_sigaction, (uint64_t)sig, 0, (uint64_t)(uintptr_t)&sa, 8, 0, 0);
+        struct hostsig_action sa = {0};
+        hostsig_set(sig, NULL, &sa);
         p->sighand->action[sig] = (struct linux_sigaction){.handler = sa.handler == (uint64_t)(uintptr_t)SIG_IGN ? sa.handler : 0};
         if (is_taken(&p->sighand->action[sig], sig))
             linux_signal_mirror_action(p, sig);
@@ -390,9 +386,8 @@ void linux_signal_clear_handlers(struct linux_process *p)
 
 void linux_signal_take_back(struct linux_process *p)
 {
-    enum { HOST_SIGSETXID = 33 };
     pthread_mutex_lock(&p->sighand->lock);
-    linux_signal_mirror_action(p, HOST_SIGSETXID);
+    linux_signal_mirror_action(p, HOSTSIG_SETXID);
     pthread_mutex_unlock(&p->sighand->lock);
 }
 

@@ -24,6 +24,7 @@
 #include "base/chaos.h"
 #include "base/clock.h"
 #include "base/heap.h"
+#include "base/hostsig.h"
 #include "run/region.h"
 
 #define SAMPLES 256
@@ -158,9 +159,7 @@ static void *tier_main(void *arg)
     struct engine *e = x->engine;
     uint64_t us = e->tune.sample_us;
     unsigned idle = 0, barren = 0;
-    /* All signals: the C library leaves two of its own open, and the kernel would give us those that are for the guest. */
-    const uint64_t all = UINT64_MAX;
-    syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, NULL, sizeof all);
+    hostsig_mask(UINT64_MAX); /* the C library leaves two of its own open, and the kernel would give us those that are for the guest */
     /* Not by nice(2), which setpriority(2) of the guest would see: the threads of one that has no privilege are all as nice as it. */
     sched_setscheduler(0, SCHED_BATCH, &(struct sched_param){0});
     pthread_mutex_lock(&e->lock);
@@ -190,12 +189,6 @@ static void *tier_main(void *arg)
 }
 
 /* -- life ---------------------------------------------------------------------------------------------------------------- */
-
-/* With its first thread the host's C library takes signal 33 for its own setuid(2), and opens it: it is the guest's. */
-enum { HOST_SIGSETXID = 33 };
-struct kernel_action {
-    uint64_t handler, flags, restorer, mask;
-};
 
 /*
  * pthread_create(3) gives the thread that calls it a list of semaphore operations to be undone at its end (CLONE_SYSVSEM), which kcmp(2)
@@ -230,9 +223,7 @@ static struct tier *start(struct engine *e)
 {
     struct creation c;
     pthread_condattr_t cond;
-    const uint64_t all = UINT64_MAX;
-    uint64_t before;
-    struct kernel_action kept;
+    struct hostsig_action kept;
     struct tier *x = chaos_alloc_fails(CHAOS_OPTIONAL) ? NULL : heap_zeroed(1, sizeof *x);
     if (!x)
         return NULL;
@@ -245,11 +236,11 @@ static struct tier *start(struct engine *e)
     c.tier = x;
     pthread_attr_init(&c.attr);
     pthread_attr_setstacksize(&c.attr, STACK_BYTES);
-    syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, &before, sizeof all);
-    syscall(SYS_rt_sigaction, HOST_SIGSETXID, NULL, &kept, sizeof all);
+    uint64_t before = hostsig_mask(UINT64_MAX);
+    hostsig_set(HOSTSIG_SETXID, NULL, &kept);
     int failed = create_apart(&c);
-    syscall(SYS_rt_sigaction, HOST_SIGSETXID, &kept, NULL, sizeof all);
-    syscall(SYS_rt_sigprocmask, SIG_SETMASK, &before, NULL, sizeof all);
+    hostsig_set(HOSTSIG_SETXID, &kept, NULL);
+    hostsig_mask(before);
     pthread_attr_destroy(&c.attr);
     if (!failed)
         return x;
