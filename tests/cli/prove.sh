@@ -71,31 +71,28 @@ check "a missing file" run 1 rules --rules "$tmp/none"
 check "rules up to 16 bits" run 0 rules --max-width 16
 check "none is only tested" says ' 0 tested only, 0 wrong'
 
-# A wrong rule has a counterexample that is one
-printf 'off (add (add x A) B) => (add x A-B)\n' >"$tmp/wrong"
-check "a wrong rule" run 1 rules --rules "$tmp/wrong"
-check "its counterexample" says '^off .*WRONG: x=0x.* A=0x.* B=0x.* give 0x'
-# Wrong for one value out of 2^32 only
-printf 'rare (ltu x 0xfffffffe:32) => (ne x 0xffffffff)\n' >"$tmp/rare"
-check "a rule wrong for one value" run 1 rules --rules "$tmp/rare"
-check "its counterexample" says 'x=0xfffffffe '
-# A condition that is too weak
-printf 'weak (shl (shl x A) B) => (shl x A+B) if A < w\n' >"$tmp/weak"
-check "a rule with too weak a condition" run 1 rules --rules "$tmp/weak"
-printf 'never (add x C) => x if C < 1 and C > 1\n' >"$tmp/never"
-check "a rule that never applies" run 1 rules --rules "$tmp/never"
-check "is named" says '^never .*never applies'
-# What the solver cannot do is not called proved
-printf 'hard (mulhu (mul x y) z) => (mulhu z (mul y x)) if w > 1\n' | sed 's/ (mulhu z (mul y x))/ (mulhu (mul x y) z)/' >"$tmp/same"
-check "a rule against the laws" run 1 rules --rules "$tmp/same"
-check "says which law" says 'which is not less'
-printf 'hard (add (mulhu x y) (mulhu x z)) => (mulhu x (add y z))\n' >"$tmp/hard"
-check "a wrong rule with a high product" run 1 rules --rules "$tmp/hard"
-printf 'hard (sub (mulhs x y) (mulhu x y)) => (sub (mulhs y x) (mulhu y x))\nhard2 (add (popcnt (and x y)) (popcnt (or x y))) => (add (popcnt x) (popcnt y))\n' >"$tmp/hard"
-check "the laws again" run 1 rules --rules "$tmp/hard"
-printf 'hard (sub (add (popcnt (and x y)) (popcnt (or x y))) (popcnt y)) => (popcnt x)\n' >"$tmp/hard"
-check "a popcount rule" run 0 rules --timeout 100 --rules "$tmp/hard"
-check "is tested only at 64 bits" says '^hard .*w=64: tested only: .*; [0-9]* random cases agree'
+# Rules of a file: exit status | what it shows | options | what is said, a pattern | the rule, or several with a semicolon between
+rules() {
+    cat <<'END'
+1|a wrong rule has a counterexample|              |^off .*WRONG: x=0x.* A=0x.* B=0x.* give 0x|off (add (add x A) B) => (add x A-B)
+1|wrong for one value out of 2^32  |              |x=0xfffffffe                               |rare (ltu x 0xfffffffe:32) => (ne x 0xffffffff)
+1|a condition that is too weak     |              |^weak .*WRONG: x=0x                        |weak (shl (shl x A) B) => (shl x A+B) if A < w
+1|a rule that never applies        |              |^never .*never applies                     |never (add x C) => x if C < 1 and C > 1
+1|a rule against the laws          |              |which is not less                          |hard (mulhu (mul x y) z) => (mulhu (mul x y) z) if w > 1
+1|a wrong one with a high product  |              |                                           |hard (add (mulhu x y) (mulhu x z)) => (mulhu x (add y z))
+1|the laws again                   |              |                                           |hard (sub (mulhs x y) (mulhu x y)) => (sub (mulhs y x) (mulhu y x));hard2 (add (popcnt (and x y)) (popcnt (or x y))) => (add (popcnt x) (popcnt y))
+0|not called proved: only tested   |--timeout 100 |^hard .*w=64: tested only: .*; [0-9]* random cases agree|hard (sub (add (popcnt (and x y)) (popcnt (or x y))) (popcnt y)) => (popcnt x)
+END
+}
+while IFS='|' read -r status what options pattern text; do
+    printf '%s\n' "$text" | tr ';' '\n' >"$tmp/rules"
+    # shellcheck disable=SC2086 # options are words
+    check "$what" run "$status" rules $options --rules "$tmp/rules"
+    pattern=$(printf '%s' "$pattern" | sed 's/ *$//')
+    [ -z "$pattern" ] || check "$what: says so" says "$pattern"
+done <<END
+$(rules)
+END
 
 # Questions for another solver
 check "smt2" run 0 rules --smt2 "$tmp/smt2" add-add shl-shl eq-sub
@@ -125,19 +122,27 @@ func @memory(v1: i64) -> i64 {
     ret v3
 }
 END
-check "passes keep values, loads and stores" run 0 pass --timeout 5000 "$tmp/a.bif"
-check "both are proved" says '^2 proved, 0 not decided, 0 wrong'
-check "a file equals itself" run 0 equal --timeout 5000 "$tmp/a.bif" "$tmp/a.bif"
-sed 's/add.i64 v1, 8/add.i64 v1, 16/' "$tmp/a.bif" >"$tmp/b.bif"
-check "another address" run 1 equal --timeout 5000 "$tmp/a.bif" "$tmp/b.bif"
-check "is wrong" says '^@memory: WRONG: they differ for'
-check "and the other function is proved" says '^@values: proved'
-sed '/store/d' "$tmp/a.bif" >"$tmp/c.bif"
-check "a store less" run 0 equal "$tmp/a.bif" "$tmp/c.bif"
-check "is not decided" says '^@memory: not decided: 3 effects became 2'
-sed 's/-7/-8/' "$tmp/a.bif" >"$tmp/d.bif"
-check "another value" run 1 equal --timeout 5000 "$tmp/a.bif" "$tmp/d.bif"
-check "is wrong" says '^@values: WRONG: they differ for'
+# That file and what sed makes of it: exit status | what it shows | command | sed | what is said, a pattern
+blocks() {
+    cat <<'END'
+0|passes keep values, loads, stores|pass |                              |^2 proved, 0 not decided, 0 wrong
+0|a file equals itself             |equal|                              |^2 proved, 0 not decided, 0 wrong
+1|another address is wrong         |equal|s/add.i64 v1, 8/add.i64 v1, 16/|^@memory: WRONG: they differ for
+1|and the other function is proved |equal|s/add.i64 v1, 8/add.i64 v1, 16/|^@values: proved
+0|a store less is not decided      |equal|/store/d                      |^@memory: not decided: 3 effects became 2
+1|another value is wrong           |equal|s/-7/-8/                      |^@values: WRONG: they differ for
+END
+}
+while IFS='|' read -r status what command change pattern; do
+    sed "$change" "$tmp/a.bif" >"$tmp/b.bif"
+    other=
+    [ "${command% }" = pass ] || other=$tmp/b.bif
+    # shellcheck disable=SC2086 # none or one; the command is padded
+    check "$what" run "$status" $command --timeout 5000 "$tmp/a.bif" $other
+    check "$what: says so" says "$pattern"
+done <<END
+$(blocks)
+END
 check "golden texts" run 0 pass "$(dirname "$0")"/../golden/opt/*.bif
 check "none is wrong" says ', 0 wrong$'
 end
