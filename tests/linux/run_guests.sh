@@ -23,6 +23,10 @@ build() { # SOURCE PROGRAM
     esac && mv "$2.$$" "$2"
 }
 [ $# -gt 0 ] || set -- "$here"/abi_*.c "$here"/sig_*.c "$here"/sys_*.c "$here"/thr_*.c "$here"/*.cc
+# A runner that needs libraries (sanitizers do) cannot start a program where there are none
+for word in $BTV; do
+    [ -x "$word" ] && LC_ALL=C readelf -lW "$word" 2>/dev/null | grep -q ' INTERP ' && export TEST_DYNAMIC=1
+done
 passed=0 failed=0
 for src in "$@"; do
     name=$(basename "${src%.*}")

@@ -449,6 +449,10 @@ static void jail(void)
 {
     static char buf[1 << 16];
     ssize_t n;
+    if (getenv("TEST_DYNAMIC")) { /* of run_guests.sh */
+        puts("jail: skipped, the program that runs this one needs libraries, which are not there (a build with sanitizers)");
+        return;
+    }
     mkdir("jail", 0755);
     int from = open(self, O_RDONLY), to = open("jail/p", O_WRONLY | O_CREAT | O_TRUNC, 0755);
     while ((n = read(from, buf, sizeof buf)) > 0 && write(to, buf, (size_t)n) == n)
