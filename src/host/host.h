@@ -163,7 +163,7 @@ struct host_isa {
      * for close, and may come at any time; a thread that is executing just there sees all of it or nothing.
      */
     uint32_t (*link_target)(const struct host_stubs *s, const uint8_t *code, uint32_t link); /* 0: it is not made */
-    void (*link_make)(const struct host_stubs *s, uint8_t *code, uint32_t link, uint32_t to);
+    void (*link_make)(const struct host_stubs *s, uint8_t *code, uint32_t block, uint32_t link, uint32_t to); /* block: where its code starts */
     /*
      * Before the code is published: a link that is not made holds a small number, until it is made.  False: not this link, or not this number.
      * link_noted reads it; false: the link holds none.

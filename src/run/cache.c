@@ -181,9 +181,9 @@ void cache_link(struct engine *e, uint64_t name, struct block *to)
         link = front_to_make(e, from, &target);
     else if (!own)
         return;
-    if (!code_wish(e, link - 1))
+    if (!code_wish(e, block_offset(e, from)) || !code_wish(e, link - 1))
         return;
-    e->host->link_make(&e->stubs, e->write, link, target);
+    e->host->link_make(&e->stubs, e->write, block_offset(e, from), link, target);
     e->stats.links_made++;
     trace_linked(e, from, to);
 }
@@ -195,7 +195,7 @@ void cache_fill(struct engine *e, uint64_t name, struct block *to)
     if (to->state & (BLOCK_DEAD | BLOCK_UNSURE) || block_is(from, BLOCK_DEAD) || e->host->cache_filled(e->code, cache) ||
         !code_wish(e, block_offset(e, from)) || !code_wish(e, cache - 1))
         return;
-    e->host->link_make(&e->stubs, e->write, cache, block_offset(e, to));
+    e->host->link_make(&e->stubs, e->write, block_offset(e, from), cache, block_offset(e, to));
     e->host->cache_fill(e->write, cache, block_pc(e, to));
     e->stats.links_made++;
     trace_linked(e, from, to);

@@ -111,17 +111,11 @@ static bool look_at(struct region *r, struct node *n)
     return true;
 }
 
-/*
- * A loop that is one block looks at requests just before the branch at its end, so that is where samples find it.  The start of
- * such a loop, or pc.
- */
+/* Branches backward look at requests, so samples find the branch at the end of a loop.  The start of that loop, or pc. */
 static uint64_t loop_start(struct region *r, uint64_t pc)
 {
-    struct node branch = {.pc = pc}, body;
-    if (!look_at(r, &branch) || branch.insns > 1 || branch.taken >= pc)
-        return pc;
-    body = (struct node){.pc = branch.taken};
-    return look_at(r, &body) && body.end == branch.end ? body.pc : pc;
+    struct node branch = {.pc = pc};
+    return look_at(r, &branch) && branch.insns == 1 && branch.taken < pc ? branch.taken : pc;
 }
 
 /*

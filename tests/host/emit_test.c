@@ -383,6 +383,16 @@ static bool comes_to_target(const struct cpu *start, const struct cpu *before, c
     return k == HOST_EXIT_SYSCALL && cpu.exit_value == TARGET_PC && (!before || !memcmp(cpu.slot, before->slot, 65 * 8));
 }
 
+/* Conditional jumps in code from `start` on that lead to `to`. */
+static unsigned count_branches(const struct host_code *c, uint32_t start, uint32_t to)
+{
+    unsigned n = 0;
+    struct x64_insn i;
+    for (uint32_t p = start; p < start + c->len && x64_decode(code_mem + p, 16, &i) == BTV_OK; p += i.len)
+        n += i.row == X64_JCC_REL32 && p + i.len + (uint32_t)i.op[0].imm == to;
+    return n;
+}
+
 /* The code lies where it ran, and left as `end` says. */
 static void patches(const struct host_code *c, const struct cpu *start, enum host_exit k, const struct cpu *end, const unsigned char *mem0)
 {
@@ -391,9 +401,11 @@ static void patches(const struct host_code *c, const struct cpu *start, enum hos
     for (unsigned i = 0; i < c->nlinks; i++)
         CHECK((c->link[i].at - 5) % 8 <= 3 && (!i || c->link[i - 1].at < c->link[i].at), "link %u at %u", i, c->link[i].at);
     if (name) {
-        CHECK(!host_x64.link_target(&stubs, code_mem, name), "link at %u", name);
-        host_x64.link_make(&stubs, code_mem, name, target);
-        CHECK(host_x64.link_target(&stubs, code_mem, name) == target, "link at %u", name);
+        unsigned branches = count_branches(c, entry, name - HOST_LINK_BYTES);
+        CHECK(!host_x64.link_target(&stubs, code_mem, name) && branches <= 1, "link at %u", name);
+        host_x64.link_make(&stubs, code_mem, entry, name, target);
+        CHECK(host_x64.link_target(&stubs, code_mem, name) == target && count_branches(c, entry, target) == branches, "link at %u", name);
+        CHECK(!count_branches(c, entry, name - HOST_LINK_BYTES), "a jump to the link at %u", name);
         if (k == HOST_EXIT_INDIRECT) {
             CHECK(!host_x64.cache_filled(code_mem, name), "cache at %u", name);
             host_x64.cache_fill(code_mem, name, end->exit_value);
@@ -406,7 +418,7 @@ static void patches(const struct host_code *c, const struct cpu *start, enum hos
     cpu = *start;
     k = enter_code(&cpu);
     CHECK(k == HOST_EXIT_LINK && cpu.exit_value == (uint64_t)(uintptr_t)ENTRY, "closed: exit %d", k);
-    host_x64.link_make(&stubs, code_mem, entry, target);
+    host_x64.link_make(&stubs, code_mem, entry, entry, target);
     CHECK(comes_to_target(start, NULL, mem0), "closed and linked");
 }
 

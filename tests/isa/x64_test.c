@@ -314,6 +314,26 @@ static void check_nops(void)
     }
 }
 
+/* At each place in eight bytes: the distance lies within them, and the whole is one instruction that leads to its target. */
+static void check_pads(void)
+{
+    for (unsigned start = 0; start < 8; start++) {
+        uint8_t bytes[32];
+        struct x64_buf b = {.p = bytes, .cap = sizeof(bytes)};
+        struct x64_insn i = {0};
+        if (start)
+            x64_nop(&b, start);
+        x64_pad_jcc(&b, 8);
+        size_t field = x64_jcc(&b, X64_B, 0);
+        x64_patch(&b, field, 0);
+        CHECK(field / 8 == (field + 3) / 8 && field - start <= 2 + 3, "distance at %zu", field);
+        CHECK(x64_decode(bytes + start, b.len - start, &i) == BTV_OK && i.row == X64_JCC_REL32 && i.len == b.len - start && (int64_t)b.len + i.op[0].imm == 0,
+              "padded at %u", start);
+        bytes[field - 2] = 0x90;
+        CHECK(field - start == 2 || x64_decode(bytes + start, b.len - start, &i) != BTV_OK, "padded nop at %u", start);
+    }
+}
+
 static void check_patches(void)
 {
     uint8_t bytes[256];
@@ -411,6 +431,7 @@ int main(void)
     check_random_bytes();
     check_full();
     check_nops();
+    check_pads();
     check_patches();
     check_running();
     check_features();

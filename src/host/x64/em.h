@@ -32,7 +32,8 @@ extern const uint8_t em_pin_int[EM_PINS_INT];
 enum em_stub {
     EM_STUB_LINK,      /* called, the way back forgotten: an unmade jump */
     EM_STUB_LINK_CALL, /* called, the way back kept: an unmade call */
-    EM_STUB_LINK_NOTES, /* EM_STUB_LINK by one of X64_NOTES ways: which one is the note of the link */
+    EM_STUB_LINK_BRANCH, /* the same as EM_STUB_LINK: an unmade jump that one conditional jump of the block leads to */
+    EM_STUB_LINK_NOTES, /* either of these two by one of X64_NOTES ways each: which one is the note of the link */
     EM_STUB_PROBE,     /* rax = guest pc, rcx = name of the inline cache: the thread's jump table */
     EM_STUB_INDIRECT,  /* rax = guest pc; cpu->exit_link set */
     EM_STUB_UNKNOWN,   /* the same, without an inline cache */
@@ -89,7 +90,7 @@ struct val {
     uint16_t flags;
 };
 
-enum cold_kind { COLD_LINK, COLD_LEAVE, COLD_EDGE, COLD_BAIL, COLD_INTERRUPT, COLD_NAN, COLD_TO_INT, COLD_FLAGS, COLD_PROBE };
+enum cold_kind { COLD_LINK, COLD_BRANCH, COLD_LEAVE, COLD_EDGE, COLD_BAIL, COLD_INTERRUPT, COLD_NAN, COLD_TO_INT, COLD_FLAGS, COLD_PROBE };
 
 struct cold {
     uint8_t kind;

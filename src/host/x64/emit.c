@@ -167,15 +167,17 @@ static void lower_exitif(struct em *e, struct ir_ins *i)
         }
         return;
     }
-    if (self)
-        em_poll(e, e->pc);
+    bool poll = backward(e, i->imm), direct = !e->moves && !e->lazy[0] && !e->lazy[1];
+    if (self || (poll && direct))
+        em_poll(e, e->pc); /* a branch has no other effect: it can be made again */
     enum x64_cc cc = em_compare(e, i->arg[0]);
     if (self) {
         x64_patch(&e->b, x64_jcc(&e->b, cc, 0), e->again);
         return;
     }
-    size_t f = x64_jcc(&e->b, cc, 0);
-    em_cold(e, (struct cold){.kind = COLD_LINK, .field = (uint32_t)f, .poll = backward(e, i->imm), .pc = i->imm});
+    if (direct)
+        x64_pad_jcc(&e->b, 8);
+    em_cold(e, (struct cold){.kind = direct ? COLD_BRANCH : COLD_LINK, .field = (uint32_t)x64_jcc(&e->b, cc, 0), .poll = poll, .pc = i->imm});
 }
 
 /* Pushes the guest return pc; the host's call follows. */
@@ -391,6 +393,8 @@ static void emit_cold(struct em *e)
     uint32_t leave[EM_STUB_COUNT + 1] = {0};
     for (unsigned n = 0; n < e->ncold; n++) {
         struct cold *c = &e->cold[n];
+        if (c->kind == COLD_BRANCH)
+            align_link(e, 0, X64_LINK_BYTES); /* the jump leads to the link itself */
         if (c->field)
             x64_patch(&e->b, c->field, c->kind == COLD_LEAVE && leave[c->index] ? leave[c->index] : e->b.len);
         if (c->field2)
@@ -398,6 +402,7 @@ static void emit_cold(struct em *e)
         em_emit_state(e, c->state, c->nstate);
         switch (c->kind) {
         case COLD_LINK: emit_cold_link(e, c); break;
+        case COLD_BRANCH: link_to(e, c->pc, EM_STUB_LINK_BRANCH); break;
         case COLD_EDGE: em_jump_block(e, c->to); break;
         case COLD_LEAVE: emit_leave(e, (enum em_stub)c->index, leave); break;
         case COLD_BAIL: exit_at(e, c->pc, EM_STUB_BAIL); break;

@@ -191,6 +191,8 @@ static enum btv_status stubs(struct arena *a, const struct host_config *cfg, str
     size_t common[ARRAY_LEN(exits) + 2], from_helper;
     out->offset[EM_STUB_HELPER] = (uint32_t)b.len;
     emit_helper(&b, cfg, mxcsr, &from_helper);
+    out->offset[EM_STUB_LINK_BRANCH] = (uint32_t)b.len;
+    x64_nop(&b, 1);
     out->offset[EM_STUB_LINK] = (uint32_t)b.len;
     x64_r(&b, X64_POP_R, 8, X64_RAX);
     x64_rm(&b, X64_MOV_RM_R, 8, X64_RAX, em_cpu(offsetof(struct cpu, exit_value)));
@@ -246,7 +248,7 @@ static const char *pin_name(unsigned i)
 static const char *stub_name(unsigned i)
 {
     static const char *const name[EM_STUB_COUNT] = {
-        [EM_STUB_LINK] = "link",           [EM_STUB_LINK_CALL] = "link-call", [EM_STUB_LINK_NOTES] = "link-note", [EM_STUB_INDIRECT] = "indirect", [EM_STUB_RET_MISS] = "ret-miss", [EM_STUB_RET_EVEN] = "ret-even", [EM_STUB_PROBE] = "probe",   [EM_STUB_SYSCALL] = "syscall",
+        [EM_STUB_LINK] = "link",           [EM_STUB_LINK_CALL] = "link-call", [EM_STUB_LINK_BRANCH] = "link-branch", [EM_STUB_LINK_NOTES] = "link-note", [EM_STUB_INDIRECT] = "indirect", [EM_STUB_RET_MISS] = "ret-miss", [EM_STUB_RET_EVEN] = "ret-even", [EM_STUB_PROBE] = "probe",   [EM_STUB_SYSCALL] = "syscall",
         [EM_STUB_ISYNC] = "isync",         [EM_STUB_BAIL] = "bail",         [EM_STUB_INTERRUPT] = "interrupt", [EM_STUB_TRAP] = "trap",
         [EM_STUB_HELPER] = "helper",
         [EM_CONST_NAN64] = "nan64",        [EM_CONST_NAN32] = "nan32",      [EM_CONST_SIGN64] = "sign64",      [EM_CONST_SIGN32] = "sign32",

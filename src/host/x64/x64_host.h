@@ -13,7 +13,7 @@
 #define X64_CACHE_PC (8 + 3 + 6 + X64_LINK_BYTES)
 #define X64_CACHE_OPCODE_BYTES 2
 uint32_t x64_link_target(const struct host_stubs *s, const uint8_t *code, uint32_t link);
-void x64_link_make(const struct host_stubs *s, uint8_t *code, uint32_t link, uint32_t to);
+void x64_link_make(const struct host_stubs *s, uint8_t *code, uint32_t block, uint32_t link, uint32_t to);
 void x64_front_create(const struct host_stubs *s, uint8_t *code, uint32_t link);
 bool x64_link_note(const struct host_stubs *s, uint8_t *code, uint32_t link, int64_t note);
 bool x64_link_noted(const struct host_stubs *s, const uint8_t *code, uint32_t link, int64_t *note);

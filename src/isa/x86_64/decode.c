@@ -3,7 +3,7 @@
  *
  * A form is found by scanning the rows, which costs under a microsecond and needs no state: decoding serves tests, disassembly
  * and the fault path, never translation.  Redundant encodings of a form (a REX with no bits, a long VEX, a wide displacement)
- * are accepted; prefixes and W must be exactly those of the row.
+ * are accepted, and what x64_pad_jcc puts in front of one; other prefixes and W must be exactly those of the row.
  */
 #include "isa/x86_64/x64.h"
 
@@ -207,11 +207,14 @@ enum btv_status x64_decode(const uint8_t *p, size_t len, struct x64_insn *out)
 {
     struct input in = {p, p + (len < X64_MAX_LEN ? len : X64_MAX_LEN)};
     struct head h;
+    while (in.p != in.end && *in.p == X64_PAD_JCC)
+        in.p++;
+    bool padded = in.p != p;
     if (!take_head(&in, &h))
         return len < X64_MAX_LEN ? BTV_INVALID : BTV_BADCODE;
     for (unsigned row = X64_INVALID + 1; row < X64_ROW_COUNT; row++) {
         const struct x64_desc *d = &x64_rows[row];
-        if (d->vex != h.vex || d->map != h.map)
+        if (d->vex != h.vex || d->map != h.map || (padded && row != X64_JCC_REL32))
             continue;
         for (unsigned n = 0; n < ARRAY_LEN(d->form); n++) {
             const struct x64_form *f = &d->form[n];

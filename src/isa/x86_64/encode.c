@@ -330,6 +330,18 @@ void x64_patch8(struct x64_buf *b, size_t field, size_t target)
     b->p[field] = (uint8_t)distance;
 }
 
+void x64_pad_jcc(struct x64_buf *b, unsigned bytes)
+{
+    enum { OPCODE = 2, DISTANCE = 4 };
+    unsigned at = (unsigned)(b->len + OPCODE) % bytes, n = at + DISTANCE > bytes ? bytes - at : 0;
+    if (b->cap - b->len < n) {
+        b->full = true;
+        return;
+    }
+    memset(b->p + b->len, X64_PAD_JCC, n);
+    b->len += n;
+}
+
 void x64_nop(struct x64_buf *b, unsigned n)
 {
     /* SDM volume 2, NOP: recommended sequences.  Row n - 1 has n bytes. */

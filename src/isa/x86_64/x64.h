@@ -105,6 +105,10 @@ void x64_patch8(struct x64_buf *b, size_t field, size_t target);  /* 8-bit field
 
 /* Shortest multi-byte nop sequence of n bytes. */
 void x64_nop(struct x64_buf *b, unsigned n);
+/* Prefixes that change nothing, so that the distance of the jcc emitted next lies within that many aligned bytes, a power of two.  (CS: on Pentium 4 a
+ * hint that the jump is not taken, ignored since; SDM volume 2, 2.1.1.)  A nop would part the jcc from a comparison it is fused with. */
+#define X64_PAD_JCC 0x2e
+void x64_pad_jcc(struct x64_buf *b, unsigned bytes);
 
 /* A decoded instruction: exactly what an emit function was given. */
 enum x64_operand_kind { X64_O_NONE, X64_O_GPR, X64_O_XMM, X64_O_MEM, X64_O_IMM, X64_O_REL };
