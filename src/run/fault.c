@@ -54,8 +54,47 @@ bool run_differs(const void *copy, uint64_t gva, uint64_t len)
 static struct cpu_trap trap_of(int sig, const siginfo_t *info)
 {
     struct cpu_trap t = {.detail = (uint32_t)info->si_code, .value = (uint64_t)(uintptr_t)info->si_addr};
-    t.kind = sig == SIGBUS ? IR_TRAP_BUS : IR_TRAP_ACCESS;
+    t.kind = sig == SIGBUS && info->si_code != SI_KERNEL ? IR_TRAP_BUS : IR_TRAP_ACCESS;
     return t;
+}
+
+/* -- addresses that the host does not tell ------------------------------------------------------------------ */
+
+static bool note_address(uint64_t addr, struct cpu_trap *trap)
+{
+    *trap = (struct cpu_trap){.kind = IR_TRAP_ACCESS, .value = addr};
+    return false;
+}
+
+static bool note_load(void *ctx, uint64_t addr, unsigned bytes, uint64_t *out, struct cpu_trap *trap)
+{
+    (void)ctx;
+    (void)bytes;
+    *out = 0;
+    return note_address(addr, trap);
+}
+
+static bool note_store(void *ctx, uint64_t addr, unsigned bytes, uint64_t value, struct cpu_trap *trap)
+{
+    (void)ctx;
+    (void)bytes;
+    (void)value;
+    return note_address(addr, trap);
+}
+
+void run_locate(struct engine_thread *t)
+{
+    const struct guest_shadow shadow = {.load = note_load, .store = note_store};
+    uint64_t slot[ARRAY_LEN(t->cpu.slot)];
+    struct cpu_trap trap = t->cpu.trap;
+    struct ir_exit out;
+    unsigned done = 0;
+    if (trap.kind != IR_TRAP_ACCESS || (int)trap.detail != SI_KERNEL)
+        return;
+    memcpy(slot, t->cpu.slot, sizeof slot);
+    t->engine->guest->step(&t->cpu, &t->fetch, &shadow, 1, &out, &done);
+    memcpy(t->cpu.slot, slot, sizeof slot);
+    t->cpu.trap = out.kind == IR_EXIT_TRAP ? out.trap : trap;
 }
 
 static bool in_stubs(const struct engine *e, uint64_t pc)

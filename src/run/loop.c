@@ -208,6 +208,7 @@ static bool run_block(struct engine_thread *t, struct block *b, enum engine_stop
         t->stats.exit_trap++;
         *pc_slot(t) = t->cpu.exit_value;
         *stop = ENGINE_TRAP;
+        run_locate(t);
         return false;
     }
 }
@@ -257,6 +258,7 @@ enum engine_stop engine_run(struct engine_thread *t)
         atomic_store_explicit(&t->in_code, false, memory_order_release);
         if (!t->engine->cfg.check_exec || !run_check_landed(t)) {
             t->stats.exit_trap++;
+            run_locate(t);
             return ENGINE_TRAP;
         }
     }

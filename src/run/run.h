@@ -475,6 +475,12 @@ enum btv_status run_guarded(enum btv_status (*read)(void *ctx), void *ctx);
 /* Does guest memory hold something else than the copy, or nothing? */
 bool run_differs(const void *copy, uint64_t gva, uint64_t len);
 
+/*
+ * After a trap: where the host did not say which address was touched (x86-64 does not if it is none of its own, neither low nor high enough),
+ * the instruction at slot pc is interpreted as far as its first access.
+ */
+void run_locate(struct engine_thread *t);
+
 /* -- check.c -- */
 bool run_checked(struct engine_thread *t, struct block *b, enum host_exit *kind);
 /* After the fault of a guest access in the interpreter.  True: that was the trial of run_checked, go on without it. */

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <mqueue.h>
 #include <pthread.h>
+#include <setjmp.h>
 #include <signal.h>
 #include <stdint.h>
 #include <string.h>
@@ -381,6 +382,59 @@ static void test_memory(void)
     close(fd);
 }
 
+#ifdef __riscv
+/* Accesses of every kind to addresses that x86-64 does not report. */
+#define ACCESS(name, text) \
+    static void name(uint64_t at) { __asm__ volatile(text ::"r"(at) : "t0", "ft0", "memory"); }
+ACCESS(load_byte, "lb t0, 0(%0)")
+ACCESS(load_behind, "ld t0, 40(%0)")
+ACCESS(load_fp, "fld ft0, 8(%0)")
+ACCESS(store_word, "sw zero, -4(%0)")
+ACCESS(store_fp, "fsw ft0, 4(%0)")
+ACCESS(add_atomically, "amoadd.d t0, t0, (%0)")
+ACCESS(reserve, "lr.w t0, (%0)")
+ACCESS(jump, "jalr t0, 0(%0)")
+#undef ACCESS
+
+static sigjmp_buf back;
+
+static void leave(int sig, siginfo_t *info, void *uc)
+{
+    (void)sig;
+    (void)uc;
+    last = *info;
+    siglongjmp(back, 1);
+}
+
+static void test_addresses(void)
+{
+    static const struct {
+        const char *name;
+        void (*fn)(uint64_t at);
+        int offset;
+    } accesses[] = {{"lb", load_byte, 0},   {"ld", load_behind, 40}, {"fld", load_fp, 8},         {"sw", store_word, -4},
+                    {"fsw", store_fp, 4}, {"amoadd", add_atomically, 0}, {"lr", reserve, 0}, {"jalr", jump, 0}};
+    static const uint64_t places[] = {0x10, 0x7ffffffff000, 0x800000000000, 0x123456789abcde00, 0x8000000000000000, 0xffff7ffffffff000, 0xffff800000000000, 0xffffffffffffff00};
+    struct sigaction sa = {.sa_sigaction = leave, .sa_flags = SA_SIGINFO | SA_NODEFER};
+    sigaction(SIGSEGV, &sa, NULL);
+    sigaction(SIGBUS, &sa, NULL);
+    for (unsigned round = 0; round < 60; round++) { /* interpreted at first, then translated */
+        for (unsigned i = 0; i < 8; i++) {
+            for (unsigned k = 0; k < 8; k++) {
+                memset(&last, 0, sizeof last);
+                if (!sigsetjmp(back, 0))
+                    accesses[i].fn(places[k]);
+                uint64_t at = places[k] + (uint64_t)(int64_t)accesses[i].offset;
+                CHECK(last.si_signo == SIGSEGV && last.si_code == SEGV_MAPERR && (uint64_t)(uintptr_t)last.si_addr == at, "%s at %#lx: signal %d, code %d, address %p",
+                      accesses[i].name, (unsigned long)at, last.si_signo, last.si_code, last.si_addr);
+            }
+        }
+    }
+    signal(SIGSEGV, SIG_DFL);
+    signal(SIGBUS, SIG_DFL);
+}
+#endif
+
 int main(void)
 {
     test_senders();
@@ -392,5 +446,8 @@ int main(void)
     test_limits();
     test_flags();
     test_memory();
+#ifdef __riscv
+    test_addresses();
+#endif
     return check_done();
 }
