@@ -217,6 +217,15 @@ int64_t linux_sys_dup(struct linux_thread *t, const uint64_t a[6])
     return duplicate(SYS_dup, a);
 }
 
+int64_t linux_sys_pidfd_getfd(struct linux_thread *t, const uint64_t a[6])
+{
+    (void)t;
+    int64_t fd = sys_host(SYS_pidfd_getfd, a);
+    if (fd >= 0)
+        procmem_came((int)fd);
+    return fd;
+}
+
 int64_t linux_sys_dup2(struct linux_thread *t, const uint64_t a[6])
 {
     (void)t;

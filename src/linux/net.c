@@ -4,7 +4,7 @@
  * Layouts and numbers are the host's.  The kernel gets copies of headers and vectors, which no other thread of the guest can
  * change after they were checked.
  */
-#include "linux/sys.h"
+#include "linux/procmem.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -213,9 +213,27 @@ int64_t linux_sys_sendmsg(struct linux_thread *t, const uint64_t a[6])
     return address_done(&h, linux_wait_syscall(t, SYS_sendmsg, a[0], (uint64_t)(uintptr_t)&m, a[2], 0, 0, 0));
 }
 
+/* Descriptors that came with a message: some want to be known. */
+static void note_rights(const struct msghdr *m)
+{
+    uint64_t at = (uint64_t)(uintptr_t)m->msg_control, end = at + m->msg_controllen;
+    struct cmsghdr c;
+    for (; end - at >= sizeof c && linux_copy_in(&c, at, sizeof c) && c.cmsg_len >= sizeof c && c.cmsg_len <= end - at; at += CMSG_ALIGN(c.cmsg_len)) {
+        bool rights = c.cmsg_level == SOL_SOCKET && c.cmsg_type == SCM_RIGHTS;
+        int fd;
+        for (uint64_t k = sizeof c; rights && k + sizeof fd <= c.cmsg_len; k += sizeof fd)
+            if (linux_copy_in(&fd, at + k, sizeof fd))
+                procmem_came(fd);
+        if (CMSG_ALIGN(c.cmsg_len) > end - at)
+            break;
+    }
+}
+
 /* What recvmsg writes to a header. */
 static bool put_received(uint64_t addr, const struct msghdr *m)
 {
+    if (m->msg_control && m->msg_controllen)
+        note_rights(m);
     return linux_copy_out(addr + offsetof(struct msghdr, msg_namelen), &m->msg_namelen, sizeof m->msg_namelen) &&
            linux_copy_out(addr + offsetof(struct msghdr, msg_controllen), &m->msg_controllen, sizeof m->msg_controllen) &&
            linux_copy_out(addr + offsetof(struct msghdr, msg_flags), &m->msg_flags, sizeof m->msg_flags);

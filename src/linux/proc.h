@@ -95,6 +95,8 @@ bool procfile_name(int fd, char name[64]);
 bool procfile_maybe(int fd);
 /* Quick: may any descriptor be one? */
 bool procfile_any(void);
+/* A made file came from elsewhere. */
+void procfile_came(int fd);
 /* `copy` is what fd is. */
 void procfile_duplicated(int fd, int copy);
 struct sys_row;

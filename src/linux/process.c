@@ -13,6 +13,7 @@
 #include "base/heap.h"
 #include "linux/loader.h"
 #include "linux/procmaps.h"
+#include "linux/procmem.h"
 #include "linux/secfilter.h"
 #include "linux/sig.h"
 #include "linux/sys.h"
@@ -191,6 +192,7 @@ enum btv_status linux_run(const struct linux_options *opt, const struct guest_is
     if (st != BTV_OK)
         return st;
     linux_signal_init(p);
+    procmem_inherited();
     struct linux_thread *t = linux_thread_new(p);
     if (!t)
         return err_set(err, BTV_NOMEM, "process: cannot make its first thread; check free memory and `ulimit -v`");

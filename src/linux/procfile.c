@@ -57,6 +57,11 @@ static void set_state(int64_t fd, unsigned char value)
         any = true;
 }
 
+void procfile_came(int fd)
+{
+    set_state(fd, READ);
+}
+
 void procfile_duplicated(int fd, int copy)
 {
     if (BTV_UNLIKELY(any))

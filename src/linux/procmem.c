@@ -4,14 +4,17 @@
  * A guest sees its own memory and that of other processes that btv runs, but not btv's in them: an address of btv's is one where
  * nothing is mapped.  What the host's kernel is asked is cut where btv's memory begins, or names a hole instead.
  *
- * Which descriptors are such files is asked of the host at each read and write, but only once the process has opened one: most
- * never do.  One that came by execve or from another process is not noticed before that.
+ * Which descriptors are such files is asked of the host at each read and write, but only once the process has opened one or got it
+ * from elsewhere: most never do.
  */
 #include "linux/procmem.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
@@ -85,6 +88,34 @@ void procmem_opened(const struct proc_where *w)
 bool procmem_watched(void)
 {
     return watched;
+}
+
+void procmem_came(int fd)
+{
+    struct statfs fs;
+    char path[40], link[64], name[64];
+    if (linux_host_syscall(SYS_fstatfs, (uint64_t)(int64_t)fd, (uint64_t)(uintptr_t)&fs, 0, 0, 0, 0) < 0)
+        return;
+    if (fs.f_type == TMPFS_MAGIC && procfile_name(fd, name)) {
+        procfile_came(fd);
+    } else if (fs.f_type == PROC_SUPER_MAGIC) {
+        snprintf(path, sizeof path, "/proc/thread-self/fd/%d", fd);
+        int64_t len = linux_host_syscall(SYS_readlink, (uint64_t)(uintptr_t)path, (uint64_t)(uintptr_t)link, sizeof link - 1, 0, 0, 0);
+        link[len > 0 ? len : 0] = 0;
+        const char *last = strrchr(link, '/');
+        if (last && (strcmp(last, "/mem") == 0 || strcmp(last, "/pagemap") == 0))
+            watched = true;
+    }
+}
+
+void procmem_inherited(void)
+{
+    DIR *dir = opendir("/proc/thread-self/fd");
+    for (const struct dirent *e; dir && (e = readdir(dir)) != NULL;)
+        if (e->d_name[0] != '.' && atoi(e->d_name) != dirfd(dir) && !linux_is_private_fd(atoi(e->d_name)))
+            procmem_came(atoi(e->d_name));
+    if (dir)
+        closedir(dir);
 }
 
 /* What fd is: PROC_MEM or PROC_PAGEMAP of a guest, whose memory is *m; PROC_NONE: another file. */

@@ -21,6 +21,9 @@ bool procmem_hides(const struct procmem *m, uint64_t addr, uint64_t *end);
 
 /* A file of /proc was opened. */
 void procmem_opened(const struct proc_where *w);
+/* A descriptor came from another process; all that the process began with. */
+void procmem_came(int fd);
+void procmem_inherited(void);
 /* Quick: has this process opened a file that procmem_serves knows? */
 bool procmem_watched(void);
 /* Makes a read or write if it is one of such a file.  False: it is another call, or one that the host may make as it is. */

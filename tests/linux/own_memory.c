@@ -17,6 +17,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -137,8 +138,75 @@ static void check_calls(uint64_t at)
     close(p[1]);
 }
 
+/* Another process's memory by a descriptor that a program did not open itself: 0 if nothing is there. */
+static int nothing_at(int fd, uint64_t at)
+{
+    char buf[8];
+    return pread(fd, buf, sizeof buf, (off_t)at) == -1 && errno == EIO && pread(fd, buf, sizeof buf, (off_t)(uintptr_t)&word & -4096) > 0 ? 0 : 1;
+}
+
+static int receive(int from)
+{
+    char byte, control[CMSG_SPACE(sizeof(int))];
+    struct iovec v = {&byte, 1};
+    struct msghdr m = {.msg_iov = &v, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
+    int fd = -1;
+    if (recvmsg(from, &m, 0) == 1 && CMSG_FIRSTHDR(&m))
+        memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&m)), sizeof fd);
+    return fd;
+}
+
+/* The program that came by execve: how it has the descriptor, the number that leads to it, the address. */
+static int stranger(char **argv)
+{
+    int number = atoi(argv[3]), fd = argv[2][0] == 'i' ? number : argv[2][0] == 's' ? receive(number) : (int)syscall(SYS_pidfd_getfd, number, 100, 0);
+    return nothing_at(fd, strtoull(argv[4], NULL, 16));
+}
+
+static int run_stranger(const char *way, int number, uint64_t at)
+{
+    char fd[16], addr[24];
+    int status = -1;
+    snprintf(fd, sizeof fd, "%d", number);
+    snprintf(addr, sizeof addr, "%llx", (unsigned long long)at);
+    pid_t pid = fork();
+    if (pid == 0) {
+        if (way[0] != 'i')
+            close(100);
+        execl("/proc/self/exe", "x", "stranger", way, fd, addr, (char *)NULL);
+        _exit(9);
+    }
+    waitpid(pid, &status, 0);
+    return status;
+}
+
+static void check_strangers(const char *of, uint64_t at)
+{
+    char path[64];
+    int pair[2], pidfd = (int)syscall(SYS_pidfd_open, getpid(), 0);
+    snprintf(path, sizeof path, "/proc/%s/mem", of);
+    int fd = open(path, O_RDONLY);
+    fcntl(pidfd, F_SETFD, 0);
+    CHECK(dup2(fd, 100) == 100 && socketpair(AF_UNIX, SOCK_DGRAM, 0, pair) == 0, "descriptors");
+    CHECK(run_stranger("inherited", 100, at) == 0, "inherited, at %#llx", (unsigned long long)at);
+    CHECK(run_stranger("getfd", pidfd, at) == 0, "pidfd_getfd, at %#llx", (unsigned long long)at);
+    char control[CMSG_SPACE(sizeof(int))] = {0};
+    struct iovec v = {&word, 1};
+    struct msghdr m = {.msg_iov = &v, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
+    *CMSG_FIRSTHDR(&m) = (struct cmsghdr){.cmsg_len = CMSG_LEN(sizeof fd), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
+    memcpy(CMSG_DATA(CMSG_FIRSTHDR(&m)), &fd, sizeof fd);
+    CHECK(sendmsg(pair[0], &m, 0) == 1 && run_stranger("socket", pair[1], at) == 0, "by a socket, at %#llx", (unsigned long long)at);
+    close(fd);
+    close(100);
+    close(pair[0]);
+    close(pair[1]);
+    close(pidfd);
+}
+
 int main(int argc, char **argv)
 {
+    if (argc == 5 && !strcmp(argv[1], "stranger"))
+        return stranger(argv);
     if (argc < 4) {
         pause();
         return 0;
@@ -151,6 +219,8 @@ int main(int argc, char **argv)
         check_calls(at);
         check_files("self", at);
         check_files(argv[2], at);
+        if (i % 8 == 3)
+            check_strangers(argv[2], at);
         char buf[8];
         struct iovec local = {buf, 8}, remote = {(void *)(uintptr_t)at, 8};
         CHECK_FAILS(process_vm_readv(atoi(argv[2]), &local, 1, &remote, 1, 0), EFAULT);
