@@ -291,15 +291,23 @@ static void work(int id, int multiplier)
     }
 }
 
+static void tick_every(int us)
+{
+    const struct itimerval it = {{0, us}, {0, us}};
+    setitimer(ITIMER_REAL, &it, NULL);
+}
+
 static void preempt(int sig)
 {
     (void)sig;
     int from = current;
     bool all_ran = steps[0] > 0 && steps[1] > 0 && steps[2] > 0; /* a tick may be shorter than a step, on a busy machine */
-    if (++switches >= 300 && (all_ran || switches >= 20000)) {
+    if (++switches >= 300 && (all_ran || switches >= 2100)) {
         swapcontext(&coroutine[from], &scheduler);
         return;
     }
+    if (switches % 300 == 0)
+        tick_every(1000 << switches / 300);
     current = (from + 1) % COROUTINES;
     swapcontext(&coroutine[from], &coroutine[current]);
 }
@@ -316,11 +324,10 @@ static void test_preempted(void)
     }
     set(SIGALRM, preempt, SA_RESTART);
     switches = 0;
-    const struct itimerval on = {{0, 1000}, {0, 1000}}, off = {{0, 0}, {0, 0}};
-    setitimer(ITIMER_REAL, &on, NULL);
+    tick_every(1000);
     current = 0;
     swapcontext(&scheduler, &coroutine[0]);
-    setitimer(ITIMER_REAL, &off, NULL);
+    tick_every(0);
     signal(SIGALRM, SIG_IGN); /* more came if a tick was faster than the two calls above: it goes back to the scheduler, too */
     CHECK(switches >= 300 && fp_error == 0, "%d switches, %g", switches, fp_error);
     for (int i = 0; i < COROUTINES; i++)
