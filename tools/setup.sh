@@ -2,7 +2,7 @@
 # setup.sh GROUP... - installs the Debian packages a group needs and this machine lacks.
 #
 #   build   compiler, Meson, Ninja          check   cross compiler for guest test programs, second compiler, linters
-#   all     build, check, an independent emulator used as a reference by some tests, and the solver of btv-prove
+#   all     build, check, an independent emulator used as a reference by some tests, the solver of btv-prove, and another one that checks it
 #
 # Looks first and calls apt-get only when something is missing.  Without root it prints the command and fails.
 # NO_SETUP=1 turns it into a check.
@@ -28,7 +28,8 @@ xz xz-utils'
 all='qemu-riscv64 qemu-user
 qemu-riscv64-static qemu-user-static
 gdb-multiarch gdb-multiarch
-/usr/include/z3.h libz3-dev'
+/usr/include/z3.h libz3-dev
+cvc5 cvc5'
 
 missing() {
     while read -r what package; do
