@@ -159,6 +159,7 @@ struct linux_process {
     struct linux_options opt;
     struct engine *engine;
     struct mem_space *mem;
+    uint64_t host_start_brk; /* where btv's own heap starts; 0: it has none, as far as is known */
     uint64_t host_start, host_end; /* btv's own memory below mem_high(mem) lies in it; empty if there is none */
 
     /* identity */

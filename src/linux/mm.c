@@ -16,6 +16,7 @@
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ipc.h>
 #include <sys/mman.h>
@@ -29,6 +30,7 @@
 #include "base/heap.h"
 #include "linux/hostcall.h"
 #include "linux/loader.h"
+#include "linux/proc.h"
 #include "linux/procmaps.h"
 #include "linux/sys.h"
 #include "linux/uring.h"
@@ -52,30 +54,22 @@ struct maps_line {
 /* All of /proc/self/maps; NULL on failure.  The caller frees it. */
 static struct maps_line *read_maps(unsigned *n)
 {
-    FILE *f = fopen("/proc/self/maps", "re");
+    struct str text = STR_INIT;
     struct maps_line *v = NULL;
-    char line[512];
-    unsigned cap = 0;
+    unsigned lines = 0;
     *n = 0;
-    while (f && fgets(line, sizeof line, f)) {
-        unsigned long long start, end;
-        if (sscanf(line, "%llx-%llx", &start, &end) != 2)
-            continue; /* the rest of an overlong line */
-        if (*n == cap) {
-            cap = cap ? cap * 2 : 64;
-            struct maps_line *grown = chaos_alloc_fails(CHAOS_NEEDED) ? NULL : heap_resized(v, cap * sizeof *v);
-            if (!grown) { /* half a list would give the guest what is not free */
-                heap_free(v);
-                fclose(f);
-                *n = 0;
-                return NULL;
-            }
-            v = grown;
-        }
-        v[(*n)++] = (struct maps_line){start, end, strstr(line, "[heap]") != NULL};
+    if (proc_read_host("/proc/self/maps", &text)) {
+        for (const char *at = str_get(&text); (at = strchr(at, '\n')); at++)
+            lines++;
+        v = lines && !chaos_alloc_fails(CHAOS_NEEDED) ? heap_new(lines * sizeof *v) : NULL;
     }
-    if (f)
-        fclose(f);
+    for (char *at = text.p, *next; v && *n < lines; at = next + 1) {
+        next = strchr(at, '\n');
+        *next = '\0';
+        uint64_t start = strtoull(at, &at, 16), end = *at == '-' ? strtoull(at + 1, &at, 16) : 0;
+        v[(*n)++] = (struct maps_line){start, end, strstr(at, "[heap]") != NULL};
+    }
+    str_free(&text);
     return v;
 }
 
@@ -131,6 +125,8 @@ enum btv_status linux_mm_init(struct linux_process *p, struct btv_error *err)
     enum btv_status st = mem_new(RANGE_LOW, high, &p->mem);
     for (unsigned i = 0; i < n && st == BTV_OK; i++) {
         uint64_t end = v[i].end, next = i + 1 < n ? v[i + 1].start : high;
+        if (v[i].heap)
+            p->host_start_brk = v[i].start;
         if (v[i].heap) /* it grows */
             end = next - end < HOST_BRK_ROOM ? next : end + HOST_BRK_ROOM;
         if (v[i].start >= high)

@@ -458,16 +458,8 @@ static uint32_t published_auxv(struct linux_process *p, uint64_t out[AUXV_PUBLIS
 void proc_publish(struct linux_process *p)
 {
     struct str s = STR_INIT;
-    uint64_t host_brk = (uint64_t)(uintptr_t)sbrk(0), host_start_brk = host_brk, auxv[AUXV_PUBLISHED_MAX];
-    /* the host's own heap must stay where it is: field 47 of stat(5) */
-    if (proc_read_host("/proc/self/stat", &s)) {
-        const char *at = strrchr(s.p, ')');
-        for (unsigned field = 2; at && field < 47; field++)
-            at = strchr(at + 1, ' ');
-        if (at)
-            host_start_brk = strtoull(at + 1, NULL, 10);
-    }
-    str_clear(&s);
+    /* the host's own heap must stay where it is */
+    uint64_t host_brk = (uint64_t)(uintptr_t)sbrk(0), host_start_brk = p->host_start_brk ? p->host_start_brk : host_brk, auxv[AUXV_PUBLISHED_MAX];
     if (proc_read_host("/proc/self/statm", &s)) {
         const char *at = strchr(str_get(&s), ' ');
         p->host_resident = at ? strtoull(at, NULL, 10) * GUEST_PAGE_SIZE : 0;

@@ -21,6 +21,11 @@ bool run_is_hot(struct engine *e, uint64_t pc)
     if (BTV_UNLIKELY(e->cfg.mix))
         threshold = chaos_threshold(e, pc);
     uint8_t *visits = run_visits(e, pc);
+    unsigned page = (uintptr_t)visits / GUEST_PAGE_SIZE % 32;
+    if (BTV_UNLIKELY(!(e->visits_used >> page & 1))) { /* memory that is read first faults twice */
+        e->visits_used |= 1u << page;
+        *visits = 0;
+    }
     if (*visits + 1u >= threshold)
         return true;
     ++*visits;

@@ -126,6 +126,7 @@ enum {
 
 #define SPARE_THREADS 4
 #define COLD_BUCKETS 65536 /* of one byte: tuning.hot is at most 255 */
+_Static_assert(COLD_BUCKETS / GUEST_PAGE_SIZE < 32, "engine.visits_used");
 #define CHAOS_CHUNK 4096 /* of arenas under --chaos=alloc: many allocations */
 
 enum run_tier {
@@ -205,6 +206,7 @@ struct engine {
     struct table *_Atomic table;
     _Atomic uint64_t generation; /* changes whenever guest code may have changed */
     uint8_t visits[COLD_BUCKETS]; /* by run_visits */
+    uint32_t visits_used;         /* a bit for each page of them that was written to */
     struct stats stats;       /* of threads that ended, and what happens under the lock */
     struct jump_entry all_miss[CPU_JUMP_ENTRIES]; /* what cpu.jumps points at while an interrupt is wanted */
     FILE *perf_map;
@@ -425,11 +427,11 @@ const uint8_t *fetch_code(void *thread, uint64_t pc, size_t *avail);
 /* -- loop.c -- */
 /*
  * How often the interpreter came to pc, or to another address with the same counter.  Code that lies together has its counters together:
- * a child of fork has to copy each page of them it comes to.
+ * a child of fork has to copy each page of them it comes to.  Blocks that start within four bytes are few, and share one.
  */
 static inline uint8_t *run_visits(struct engine *e, uint64_t pc)
 {
-    return &e->visits[(pc >> 1 ^ (pc >> 17) * 0x9e3b) % COLD_BUCKETS];
+    return &e->visits[(pc >> 2 ^ (pc >> 18) * 0x9e3b) % COLD_BUCKETS];
 }
 /* Does the code at pc look used?  No lock held. */
 bool engine_is_warm(struct engine *e, uint64_t pc);

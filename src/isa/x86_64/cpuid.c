@@ -1,11 +1,7 @@
 /*
  * Feature bits of the x86-64 CPU this runs on (SDM volume 2, CPUID; AVX also needs the kernel to save ymm state: XCR0).
  */
-#include "isa/x86_64/x64.h"
-
-#include <cpuid.h>
-
-enum leaf { LEAF_1_ECX, LEAF_7_EBX, LEAF_EXT1_ECX, LEAF_COUNT };
+#include "isa/x86_64/cpuid.h"
 
 enum {
     OSXSAVE = 1 << 27, /* leaf 1, ecx: XGETBV may be used */
@@ -26,23 +22,17 @@ unsigned x64_host_features(void)
         uint8_t leaf, bit;
         uint16_t feature;
     } bits[] = {
-        {LEAF_1_ECX, 0, X64_F_SSE3},    {LEAF_1_ECX, 1, X64_F_PCLMUL}, {LEAF_1_ECX, 9, X64_F_SSSE3},  {LEAF_1_ECX, 12, X64_F_FMA},
-        {LEAF_1_ECX, 13, X64_F_CX16},   {LEAF_1_ECX, 19, X64_F_SSE41}, {LEAF_1_ECX, 20, X64_F_SSE42}, {LEAF_1_ECX, 22, X64_F_MOVBE},
-        {LEAF_1_ECX, 23, X64_F_POPCNT}, {LEAF_1_ECX, 28, X64_F_AVX},   {LEAF_1_ECX, 29, X64_F_F16C},  {LEAF_7_EBX, 3, X64_F_BMI1},
-        {LEAF_7_EBX, 5, X64_F_AVX2},    {LEAF_7_EBX, 8, X64_F_BMI2},   {LEAF_7_EBX, 19, X64_F_ADX},   {LEAF_EXT1_ECX, 5, X64_F_LZCNT},
+        {X64_LEAF_1_ECX, 0, X64_F_SSE3},    {X64_LEAF_1_ECX, 1, X64_F_PCLMUL}, {X64_LEAF_1_ECX, 9, X64_F_SSSE3},  {X64_LEAF_1_ECX, 12, X64_F_FMA},
+        {X64_LEAF_1_ECX, 13, X64_F_CX16},   {X64_LEAF_1_ECX, 19, X64_F_SSE41}, {X64_LEAF_1_ECX, 20, X64_F_SSE42}, {X64_LEAF_1_ECX, 22, X64_F_MOVBE},
+        {X64_LEAF_1_ECX, 23, X64_F_POPCNT}, {X64_LEAF_1_ECX, 28, X64_F_AVX},   {X64_LEAF_1_ECX, 29, X64_F_F16C},  {X64_LEAF_7_EBX, 3, X64_F_BMI1},
+        {X64_LEAF_7_EBX, 5, X64_F_AVX2},    {X64_LEAF_7_EBX, 8, X64_F_BMI2},   {X64_LEAF_7_EBX, 19, X64_F_ADX},   {X64_LEAF_EXT1_ECX, 5, X64_F_LZCNT},
     };
-    uint32_t leaves[LEAF_COUNT] = {0}, a, b, c, d;
-    if (__get_cpuid(1, &a, &b, &c, &d))
-        leaves[LEAF_1_ECX] = c;
-    if (__get_cpuid_count(7, 0, &a, &b, &c, &d))
-        leaves[LEAF_7_EBX] = b;
-    if (__get_cpuid(0x80000001, &a, &b, &c, &d))
-        leaves[LEAF_EXT1_ECX] = c;
-
+    uint32_t leaves[X64_LEAVES] = {0};
+    x64_read_leaves(leaves);
     unsigned features = X64_F_BASE;
     for (size_t i = 0; i < ARRAY_LEN(bits); i++)
         if (leaves[bits[i].leaf] >> bits[i].bit & 1)
             features |= bits[i].feature;
-    bool ymm = leaves[LEAF_1_ECX] & OSXSAVE && (xcr0() & XCR0_SSE_AVX) == XCR0_SSE_AVX;
+    bool ymm = leaves[X64_LEAF_1_ECX] & OSXSAVE && (xcr0() & XCR0_SSE_AVX) == XCR0_SSE_AVX;
     return ymm ? features : features & ~(unsigned)NEEDS_YMM;
 }
