@@ -139,4 +139,15 @@ has '| b          cold steady start 90% by'
 awk '/^geometric mean/ { ok = $4 > 0.2 && $4 < 5 && $5 > 0.2 && $5 < 5 } END { exit !ok }' "$tmp/out" || bad "steady.sh: $(cat "$tmp/out")"
 "$steady" "a=sh $tmp/loop" </dev/null >/dev/null 2>&1
 [ $? -eq 2 ] || bad 'steady.sh: one command is accepted'
+# bench/ramp.sh: the same program twice has its speed from the start; one with much to do before, only later
+ramp=${steady%/*}/ramp.sh
+printf 'i=0\nwhile [ $i -lt 400 ]; do j=0; while [ $j -lt 40 ]; do j=$((j + 1)); done; i=$((i + 1)); done\nsh %s/loop up $2\n' "$tmp" >"$tmp/late"
+echo 'count up 4000' | BUILD=$(dirname "$btv") "$ramp" -n 3 -h 2 "a=sh $tmp/loop" "b=sh $tmp/loop" "late=sh $tmp/late" >"$tmp/out"
+has 'row              command    steady    90% by   ms:%'
+awk '{ split($5, first, ":") } $2 == "b" { b = first[2] } $2 == "late" { late = first[2]; by = $4 } END { exit !(b > 1.5 * late && by > 0) }' "$tmp/out" ||
+    bad "ramp.sh: $(cat "$tmp/out")"
+echo 'count up 5-' | BUILD=$(dirname "$btv") "$ramp" -n 1 -h 1 "a=sh $tmp/loop" "b=sh $tmp/loop" >"$tmp/out"
+has 'count            b'
+"$ramp" "a=sh $tmp/loop" </dev/null >/dev/null 2>&1
+[ $? -eq 2 ] || bad 'ramp.sh: one command is accepted'
 done_
