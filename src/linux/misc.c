@@ -1,7 +1,7 @@
 /*
  * The system, limits, prctl and keys: calls whose answer or effect must not be the host process's own.
  */
-#include "linux/sys.h"
+#include "linux/procmem.h"
 
 #include <errno.h>
 #include <linux/capability.h>
@@ -68,29 +68,36 @@ static bool may_raise(void)
     return false;
 }
 
-static int64_t set_kept(struct linux_process *p, unsigned resource, const uint64_t lim[2])
+/* May the limit be set, and what the host is to know of it.  pid: 0 for oneself. */
+static int64_t set_host(uint64_t pid, unsigned resource, const uint64_t lim[2], const uint64_t old[2])
 {
-    uint64_t old[2] = {0, 0};
-    get_kept(p, resource, old);
     if (lim[0] > lim[1])
         return -EINVAL;
     if (lim[1] > old[1] && !may_raise())
         return -EPERM;
     uint64_t host_now[2] = {0, 0};
-    linux_host_syscall(SYS_prlimit64, 0, resource, 0, (uint64_t)(uintptr_t)host_now, 0, 0);
+    int64_t ret = linux_host_syscall(SYS_prlimit64, pid, resource, 0, (uint64_t)(uintptr_t)host_now, 0, 0);
     bool files = resource == RLIMIT_NOFILE;
-    if (files || lim[1] > host_now[1]) { /* of the others the host's soft limit stays: btv's own memory counts there */
+    if (ret == 0 && (files || lim[1] > host_now[1])) { /* of the others the host's soft limit stays: btv's own memory counts there */
         uint64_t ask[2] = {files ? lim[0] : host_now[0], lim[1] > host_now[1] ? lim[1] : host_now[1]};
-        int64_t ret = linux_host_syscall(SYS_prlimit64, 0, resource, (uint64_t)(uintptr_t)ask, 0, 0, 0);
-        if (ret < 0)
-            return ret;
+        ret = linux_host_syscall(SYS_prlimit64, pid, resource, (uint64_t)(uintptr_t)ask, 0, 0, 0);
     }
+    if (ret == 0 && resource == RLIMIT_STACK) {
+        uint64_t host[2] = {lim[0] < HOST_STACK_MIN ? HOST_STACK_MIN : lim[0], lim[1] < HOST_STACK_MIN ? HOST_STACK_MIN : lim[1]};
+        linux_host_syscall(SYS_prlimit64, pid, resource, (uint64_t)(uintptr_t)host, 0, 0, 0);
+    }
+    return ret;
+}
+
+static int64_t set_kept(struct linux_process *p, unsigned resource, const uint64_t lim[2])
+{
+    uint64_t old[2] = {0, 0};
+    get_kept(p, resource, old);
+    int64_t ret = set_host(0, resource, lim, old);
+    if (ret < 0)
+        return ret;
     p->rlimit[resource].cur = lim[0];
     p->rlimit[resource].max = lim[1];
-    if (resource == RLIMIT_STACK) {
-        uint64_t host[2] = {lim[0] < HOST_STACK_MIN ? HOST_STACK_MIN : lim[0], lim[1] < HOST_STACK_MIN ? HOST_STACK_MIN : lim[1]};
-        linux_host_syscall(SYS_prlimit64, 0, resource, (uint64_t)(uintptr_t)host, 0, 0, 0);
-    }
     if (resource == RLIMIT_AS || resource == RLIMIT_STACK)
         linux_mm_fit_stack(p);
     return 0;
@@ -112,13 +119,36 @@ static int64_t limit_kept(struct linux_process *p, unsigned resource, uint64_t s
     return ret;
 }
 
+/* The same for another process that btv runs. */
+static int64_t limit_other(struct linux_thread *t, const uint64_t a[6])
+{
+    unsigned resource = (unsigned)a[1];
+    uint64_t new[2], old[2];
+    struct proc_view v;
+    if (a[2] && !linux_copy_in(new, a[2], sizeof new))
+        return -EFAULT;
+    int64_t ret = linux_host_syscall(SYS_prlimit64, a[0], resource, 0, (uint64_t)(uintptr_t)old, 0, 0); /* may the caller? */
+    if (ret < 0)
+        return ret;
+    bool known = proc_view_open(t, (pid_t)a[0], 0, PROC_SHALLOW, &v) && v.known;
+    if (known && v.rlimit[resource].set) {
+        old[0] = v.rlimit[resource].cur;
+        old[1] = v.rlimit[resource].max;
+    }
+    if (a[2]) /* a limit of the host's alone would be one on btv's memory */
+        ret = known ? set_host(a[0], resource, new, old) : -EPERM;
+    if (a[2] && ret == 0 && !proc_view_set_limit(&v, resource, &(struct linux_rlimit){.cur = new[0], .max = new[1], .set = true}))
+        ret = -ESRCH;
+    proc_view_close(&v);
+    return ret == 0 && a[3] && !linux_copy_out(a[3], old, sizeof old) ? -EFAULT : ret;
+}
+
 int64_t linux_sys_prlimit64(struct linux_thread *t, const uint64_t a[6])
 {
-    int pid = (int)a[0];
-    uint64_t self = (uint64_t)linux_host_syscall(SYS_getpid, 0, 0, 0, 0, 0, 0);
-    if ((pid == 0 || (uint64_t)pid == self) && is_kept((unsigned)a[1]))
-        return limit_kept(t->proc, (unsigned)a[1], a[2], a[3]);
-    return sys_host(SYS_prlimit64, a);
+    struct procmem m;
+    if (!is_kept((unsigned)a[1]) || !procmem_open(t, (pid_t)a[0], &m))
+        return sys_host(SYS_prlimit64, a);
+    return m.own ? limit_kept(t->proc, (unsigned)a[1], a[2], a[3]) : limit_other(t, a);
 }
 
 int64_t linux_sys_getrlimit(struct linux_thread *t, const uint64_t a[6])

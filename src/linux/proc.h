@@ -61,6 +61,7 @@ struct proc_view {
     uint64_t stack_low;      /* of the stack, only what is above was touched */
     bool known;              /* the following are; else the host's have to do */
     struct linux_rlimit rlimit[16];
+    uint64_t process;        /* of another process: where its struct linux_process is */
     uint64_t host_start, host_end; /* of linux_process */
     uint64_t ignored, caught;
     unsigned nthreads; /* 0: the host's number stands */
@@ -74,6 +75,8 @@ enum proc_depth { PROC_SHALLOW, PROC_WITH_REGIONS };
 /* False: no such process, or not one that btv runs and that the caller may look at.  To be closed again. */
 bool proc_view_open(struct linux_thread *t, pid_t pid, pid_t tid, enum proc_depth depth, struct proc_view *out);
 void proc_view_close(struct proc_view *v);
+/* Sets a limit that is kept for the guest in another process, which must be known.  False: it has ended. */
+bool proc_view_set_limit(struct proc_view *v, unsigned resource, const struct linux_rlimit *limit);
 bool proc_view_hides_fd(const struct proc_view *v, int fd);
 /* Is that thread one of btv's own?  Not of this process alone. */
 bool proc_view_hides_task(const struct proc_view *v, pid_t tid);

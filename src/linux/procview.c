@@ -11,6 +11,7 @@
 #include <elf.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -131,6 +132,7 @@ static void read_members(struct proc_view *v, uint64_t process)
         !read_remote(v->pid, (uint64_t)(uintptr_t)copy.sighand, &sighand, sizeof sighand))
         return;
     take_members(&copy, v);
+    v->process = process;
     signal_sets(sighand.action, v);
     thread.next = copy.threads;
     unsigned n = 0;
@@ -210,6 +212,14 @@ void proc_view_close(struct proc_view *v)
 {
     if (!v->own)
         mem_free(v->mem);
+}
+
+bool proc_view_set_limit(struct proc_view *v, unsigned resource, const struct linux_rlimit *limit)
+{
+    struct linux_rlimit copy = *limit;
+    struct iovec local = {&copy, sizeof copy};
+    struct iovec remote = {mem_host(v->process + offsetof(struct linux_process, rlimit) + resource * sizeof copy), sizeof copy};
+    return linux_host_syscall(SYS_process_vm_writev, (uint64_t)v->pid, (uint64_t)(uintptr_t)&local, 1, (uint64_t)(uintptr_t)&remote, 1, 0) == sizeof copy;
 }
 
 bool proc_view_hides_fd(const struct proc_view *v, int fd)

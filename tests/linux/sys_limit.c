@@ -3,6 +3,8 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -84,6 +86,49 @@ static int files_in_child(const char *self)
     return status;
 }
 
+/* Those of another process, and by the number of a thread. */
+static void *own_by_thread(void *arg)
+{
+    struct rlimit l = {512 * MIB, 0}, old, now;
+    (void)arg;
+    CHECK(getrlimit(RLIMIT_DATA, &old) == 0, "getrlimit");
+    l.rlim_max = old.rlim_max;
+    CHECK(prlimit(gettid(), RLIMIT_DATA, &l, &now) == 0 && now.rlim_cur == old.rlim_cur, "by the number of a thread: errno %d", errno);
+    CHECK(getrlimit(RLIMIT_DATA, &now) == 0 && now.rlim_cur == 512 * MIB, "its process has it: %ju", (uintmax_t)now.rlim_cur);
+    CHECK(setrlimit(RLIMIT_DATA, &old) == 0, "setrlimit");
+    return NULL;
+}
+
+static void test_others(void)
+{
+    pthread_t thread;
+    struct rlimit before, l, now;
+    int pipe_in[2], status = -1;
+    pthread_create(&thread, NULL, own_by_thread, NULL);
+    pthread_join(thread, NULL);
+    CHECK(pipe(pipe_in) == 0 && getrlimit(RLIMIT_AS, &before) == 0, "pipe");
+    pid_t pid = fork();
+    if (pid == 0) {
+        char byte;
+        bool ok = read(pipe_in[0], &byte, 1) == 1 && map(64 * MIB, PROT_NONE, 0) == MAP_FAILED && map(MIB, PROT_READ, 0) != MAP_FAILED;
+        ok = ok && getrlimit(RLIMIT_AS, &now) == 0 && now.rlim_cur == 32 * MIB;
+        for (int fd = 3; ok && fd < 40; fd++)
+            close(fd);
+        _exit(ok && dup2(0, 19) == 19 && dup2(0, 20) == -1 && fork() >= 0 ? 7 : 1);
+    }
+    l = (struct rlimit){32 * MIB, before.rlim_max};
+    CHECK(prlimit(pid, RLIMIT_AS, &l, &now) == 0 && now.rlim_cur == before.rlim_cur && now.rlim_max == before.rlim_max, "of a child: errno %d", errno);
+    CHECK(prlimit(pid, RLIMIT_AS, NULL, &now) == 0 && now.rlim_cur == 32 * MIB, "it has it: %ju", (uintmax_t)now.rlim_cur);
+    CHECK(getrlimit(RLIMIT_AS, &now) == 0 && now.rlim_cur == before.rlim_cur, "ours is as before");
+    CHECK(prlimit(pid, RLIMIT_NOFILE, NULL, &l) == 0, "descriptors of a child");
+    l.rlim_cur = 20;
+    CHECK(prlimit(pid, RLIMIT_NOFILE, &l, NULL) == 0, "20 descriptors: errno %d", errno);
+    l = (struct rlimit){5, 3};
+    CHECK_FAILS(prlimit(pid, RLIMIT_AS, &l, NULL), EINVAL);
+    CHECK(write(pipe_in[1], "x", 1) == 1 && waitpid(pid, &status, 0) == pid && WIFEXITED(status) && WEXITSTATUS(status) == 7, "the child: 0x%x", (unsigned)status);
+    CHECK_FAILS(prlimit(pid, RLIMIT_AS, NULL, &now), ESRCH);
+}
+
 int main(int argc, char **argv)
 {
     int status;
@@ -93,6 +138,11 @@ int main(int argc, char **argv)
     }
     if (argc == 1) {
         CHECK((status = files_in_child(argv[0])) == 0, "descriptors: status 0x%x", (unsigned)status);
+        if (check_failed)
+            return check_done();
+    }
+    if (argc == 1) {
+        test_others();
         if (check_failed)
             return check_done();
     }
