@@ -229,9 +229,9 @@ static int64_t clone_thread(struct linux_thread *t, const struct clone_request *
 /* -- processes with their own memory -------------------------------------------------------------------------- */
 
 /* The raw call: returns twice, on the same stack in the child's copy of the memory. */
-static int64_t raw_fork(const struct linux_process *p, const struct clone_request *req)
+static int64_t raw_fork(const struct clone_request *req, uint64_t pidfd)
 {
-    uint64_t pidfd = sys_pointer(p, req->pidfd, sizeof(int32_t)), flags = req->flags & ~(FLAGS_OURS | CLONE_VM | CLONE_SIGHAND);
+    uint64_t flags = req->flags & ~(FLAGS_OURS | CLONE_VM | CLONE_SIGHAND);
     if (req->set_tid_size || (flags >> 32)) {
         struct clone_request host = *req;
         host.flags = flags;
@@ -300,6 +300,7 @@ static void adopt_process(struct linux_thread *t)
 static int64_t clone_process(struct linux_thread *t, const struct clone_request *req)
 {
     struct linux_process *p = t->proc;
+    uint64_t pidfd = sys_pointer(p, req->pidfd, sizeof(int32_t)); /* now: this reads p->mem, which is about to be locked */
     bool plain = !(req->flags & ~FLAGS_OURS) && req->exit_signal == SIGCHLD && !req->set_tid_size;
 
     linux_signal_block_all();
@@ -311,7 +312,7 @@ static int64_t clone_process(struct linux_thread *t, const struct clone_request 
     pthread_mutex_lock(&p->sighand->lock);
     linux_mm_fork_prepare(p);
     heap_hold();
-    int64_t pid = plain ? plain_fork() : raw_fork(p, req);
+    int64_t pid = plain ? plain_fork() : raw_fork(req, pidfd);
     heap_release();
     linux_mm_fork_done(p);
     if (pid == 0) {

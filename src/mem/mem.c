@@ -9,6 +9,7 @@
  */
 #include "mem/mem.h"
 
+#include <assert.h>
 #include <pthread.h>
 #include <unistd.h>
 
@@ -326,9 +327,17 @@ enum btv_status mem_clear(struct mem_space *m, uint64_t start, uint64_t end)
     return ok ? BTV_OK : BTV_NOMEM;
 }
 
+/* A thread that holds the lock for a fork must not ask again: it would get no lock here (EDEADLK), and give back the other. */
+static void lock_to_read(struct mem_space *m)
+{
+    int failed = pthread_rwlock_rdlock(&m->lock);
+    assert(!failed);
+    (void)failed;
+}
+
 bool mem_find(struct mem_space *m, uint64_t addr, struct mem_region *out)
 {
-    pthread_rwlock_rdlock(&m->lock);
+    lock_to_read(m);
     const struct node *n = lookup(m, addr);
     if (n)
         *out = n->r;
@@ -338,7 +347,7 @@ bool mem_find(struct mem_space *m, uint64_t addr, struct mem_region *out)
 
 bool mem_get(struct mem_space *m, uint64_t addr, struct mem_region *out)
 {
-    pthread_rwlock_rdlock(&m->lock);
+    lock_to_read(m);
     const struct node *n = lookup(m, addr);
     bool holds = n && n->r.start <= addr;
     if (holds)
@@ -366,7 +375,7 @@ bool mem_check(struct mem_space *m, uint64_t addr, uint64_t len, uint32_t prot)
         return true;
     if (__builtin_add_overflow(addr, len, &end))
         return false;
-    pthread_rwlock_rdlock(&m->lock);
+    lock_to_read(m);
     bool ok = run_end(m, addr, end, prot) == end;
     pthread_rwlock_unlock(&m->lock);
     return ok;
@@ -377,7 +386,7 @@ uint64_t mem_exec_span(struct mem_space *m, uint64_t addr, uint64_t max)
     uint64_t end;
     if (__builtin_add_overflow(addr, max, &end))
         end = UINT64_MAX;
-    pthread_rwlock_rdlock(&m->lock);
+    lock_to_read(m);
     uint64_t span = run_end(m, addr, end, MEM_X) - addr;
     pthread_rwlock_unlock(&m->lock);
     return span;
@@ -410,7 +419,7 @@ uint64_t mem_find_free(struct mem_space *m, uint64_t len, uint64_t align, uint64
         align = GUEST_PAGE_SIZE;
     if (below > m->hi)
         below = m->hi;
-    pthread_rwlock_rdlock(&m->lock);
+    lock_to_read(m);
     uint64_t at = highest_gap(m->root, m->lo, below, ALIGN_UP(len, GUEST_PAGE_SIZE), align);
     pthread_rwlock_unlock(&m->lock);
     return at;
