@@ -294,10 +294,11 @@ static int64_t open_exe(struct linux_thread *t, const struct proc_where *w, int 
     return linux_host_syscall(SYS_open, (uint64_t)(uintptr_t)host, (uint64_t)(unsigned)oflags, 0, 0, 0, 0);
 }
 
-/* Why the contents could not be had: no descriptor to read with, or nobody to read of. */
-static int64_t why_not(void)
+/* Why the contents could not be had: no descriptor to read with, no right to (Landlock), or nobody to read of. */
+static int64_t why_not(const struct proc_where *w)
 {
-    int64_t fd = linux_host_syscall(SYS_open, (uint64_t)(uintptr_t) "/", O_PATH | O_CLOEXEC, 0, 0, 0, 0);
+    const char *name = w->name[0] ? w->name : "/";
+    int64_t fd = linux_host_syscall(SYS_open, (uint64_t)(uintptr_t)name, w->name[0] ? O_RDONLY | O_CLOEXEC : O_PATH | O_CLOEXEC, 0, 0, 0, 0);
     if (fd < 0)
         return fd;
     linux_host_syscall(SYS_close, (uint64_t)fd, 0, 0, 0, 0, 0);
@@ -323,8 +324,10 @@ int64_t proc_open(struct linux_thread *t, const struct proc_where *w, int oflags
         return -EACCES;
     if ((oflags & (O_DIRECT | O_PATH)) == O_DIRECT)
         return -EINVAL;
+    if ((w->file == PROC_CPUINFO || w->file == PROC_ARCH) && why_not(w) == -EACCES) /* nothing of the host's is read for these */
+        return -EACCES;
     bool ok = proc_contents(t, w, &s);
-    int64_t ret = s.failed ? -ENOMEM : ok ? procfile_make(&s, w->name, oflags) : why_not();
+    int64_t ret = s.failed ? -ENOMEM : ok ? procfile_make(&s, w->name, oflags) : why_not(w);
     str_free(&s);
     return ret;
 }

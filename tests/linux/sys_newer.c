@@ -204,6 +204,25 @@ static int landlocked(void)
                : 2;
 }
 
+/* Nothing can be read from here on, files of /proc that btv makes included. */
+static int unreadable(void)
+{
+    enum { READ_FILE = 1 << 2 };
+    static const char *const files[] = {"/proc/self/maps", "/proc/self/status", "/proc/cpuinfo", "/dev/null"};
+    uint64_t attr = READ_FILE;
+    int set = (int)syscall(SYS_landlock_create_ruleset, &attr, sizeof attr, 0);
+    if (lacks("landlock", set))
+        return SKIP;
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || syscall(SYS_landlock_restrict_self, set, 0))
+        return 1;
+    for (int i = 0; i < 4; i++)
+        if (open(files[i], O_RDONLY) != -1 || errno != EACCES) {
+            fprintf(stderr, "%s: errno %d\n", files[i], errno);
+            return 2 + i;
+        }
+    return 0;
+}
+
 static int user_namespace(void)
 {
     char map[64];
@@ -270,7 +289,7 @@ static void children(void)
     static const struct {
         const char *name;
         int (*fn)(void);
-    } tests[] = {{"landlock", landlocked}, {"a user's name space", user_namespace}, {"mounting", mounting}};
+    } tests[] = {{"landlock", landlocked}, {"landlock, reading", unreadable}, {"a user's name space", user_namespace}, {"mounting", mounting}};
     for (unsigned i = 0; i < sizeof tests / sizeof *tests; i++) {
         int r = in_child(tests[i].fn);
         CHECK(r == 0 || r == SKIP, "%s: %d", tests[i].name, r);
