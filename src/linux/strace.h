@@ -31,7 +31,7 @@ struct strace_view {
 struct sys_field {
     struct sys_arg arg;
     uint16_t at, bytes;
-    const char *name;
+    char name[28]; /* not a pointer: tables of those are relocated, page after page, whenever btv starts */
     uint64_t bits; /* of SYS_A_NONZERO: those that the field arg.count must have, or 0 */
 };
 
@@ -39,7 +39,7 @@ struct sys_field {
 struct sys_choice {
     uint8_t select; /* enum sys_select */
     uint64_t value;
-    const char *name;
+    char name[44];
     struct sys_arg arg[6]; /* [0] is the result, then the arguments behind the one that selects */
 };
 const struct sys_choice *strace_choice(unsigned select, uint64_t value);

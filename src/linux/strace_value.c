@@ -33,7 +33,7 @@
 
 struct sys_name {
     uint64_t mask, value; /* mask 0: the bits of value, all of them */
-    const char *text;
+    char text[56];
 };
 
 #define M(m, n, v)       {m, (uint64_t)(v), #n},
@@ -404,7 +404,7 @@ void strace_add_struct(struct strace_view *x, unsigned type, uint64_t addr, uint
 
 static bool is_number(unsigned type)
 {
-    return fields_of[type].count == 1 && !fields_of[type].row->name;
+    return fields_of[type].count == 1 && !*fields_of[type].row->name;
 }
 
 /* A number by itself is in brackets; in an array the brackets are the array's. */
