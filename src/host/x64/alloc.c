@@ -616,3 +616,12 @@ int em_slot_with(struct em *e, uint64_t bits)
     }
     return -1;
 }
+
+int em_reg_with(struct em *e, uint64_t bits)
+{
+    uint64_t k;
+    for (int r = 0; r < EM_XMM; r++)
+        if (e->reg_val[r] && em_const(e, e->reg_val[r], &k) && k == bits)
+            return r;
+    return -1;
+}

@@ -260,6 +260,8 @@ void em_load_imm(struct em *e, int reg, uint64_t imm);
 bool em_const(struct em *e, uint32_t v, uint64_t *bits);
 /* A slot in memory that holds this constant, or -1. */
 int em_slot_with(struct em *e, uint64_t bits);
+/* The same for a general register. */
+int em_reg_with(struct em *e, uint64_t bits);
 
 /* -- emit.c -- */
 /* Displacement field -> cold code. */

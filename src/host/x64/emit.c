@@ -183,7 +183,11 @@ static void lower_exitif(struct em *e, struct ir_ins *i)
 /* Pushes the guest return pc; the host's call follows. */
 static void push_return(struct em *e, uint64_t pc)
 {
-    int slot = em_slot_with(e, pc); /* the guest's link register, as a rule */
+    int slot = em_slot_with(e, pc), reg = em_reg_with(e, pc); /* the guest's link register, as a rule */
+    if (reg >= 0) {
+        x64_r(&e->b, X64_PUSH_R, 8, reg);
+        return;
+    }
     if (slot >= 0) {
         x64_m(&e->b, X64_PUSH_RM, 8, em_slot((unsigned)slot));
         return;
@@ -247,7 +251,7 @@ static void lower_gotoind(struct em *e, struct ir_ins *i)
 {
     em_put_home(e);
     uint32_t to = i->arg[0];
-    bool odd = e->val[to].kind == VAL_FOLD; /* an address with bit 0, which is to be cleared, matches no entry */
+    bool odd = e->val[to].kind == VAL_FOLD; /* an address with bit 0, which is to be cleared; of a return, that matches no entry */
     if (odd)
         to = e->f->def[to]->arg[0];
     int r = em_use_reg(e, to);
@@ -258,6 +262,8 @@ static void lower_gotoind(struct em *e, struct ir_ins *i)
     em_kill(e, X64_RAX);
     e->locked |= 1u << X64_RAX;
     em_done(e, to);
+    if (odd && i->imm != IR_JUMP_RET)
+        x64_ri(&e->b, X64_AND_RM_IMM8, 8, X64_RAX, -2);
     em_leave_region(e);
     if (i->imm == IR_JUMP_RET) {
         x64_rm(&e->b, X64_CMP_R_RM, 8, X64_RAX, (struct x64_mem){.base = X64_RSP, .index = X64_NOREG, .disp = 8});

@@ -8,7 +8,7 @@
 #include "host/x64/em.h"
 
 /* Scratch bits of val.flags while planning: some user takes the value as ... */
-enum { PLAN_COND = 0x80 /* a condition */, PLAN_FMA = 0x40 /* a factor or addend */, PLAN_COUNT = 0x20 /* a shift count */, PLAN_RETURN = 0x10 /* where to return to */ };
+enum { PLAN_COND = 0x80 /* a condition */, PLAN_FMA = 0x40 /* a factor or addend */, PLAN_COUNT = 0x20 /* a shift count */, PLAN_GOTO = 0x10 /* where to go */ };
 
 /* Does a 32-bit op leave the upper half of its host register zero? */
 static bool zeroes_upper(const struct ir_ins *d)
@@ -158,7 +158,7 @@ static void plan_value(struct em *e, struct ir_ins *i)
         uint64_t m;
         if ((v->flags & PLAN_COUNT) && v->addr_uses == v->uses && ir_is_const(e->f, i->arg[1], &m) && m == ir_bits((enum ir_type)i->type) - 1)
             v->kind = VAL_FOLD;
-        if ((v->flags & PLAN_RETURN) && i->uses == 1 && ir_is_const(e->f, i->arg[1], &m) && m == ~UINT64_C(1))
+        if ((v->flags & PLAN_GOTO) && i->uses == 1 && ir_is_const(e->f, i->arg[1], &m) && m == ~UINT64_C(1))
             v->kind = VAL_FOLD;
         break;
     }
@@ -218,8 +218,7 @@ static void plan_operands(struct em *e, struct ir_ins *i)
     case IR_OP_TRUNC: may_go_into(e, i); break;
     case IR_OP_PUT: e->val[i->arg[0]].put = i; break;
     case IR_OP_GOTOIND:
-        if (i->imm == IR_JUMP_RET)
-            e->val[i->arg[0]].flags |= PLAN_RETURN;
+        e->val[i->arg[0]].flags |= PLAN_GOTO;
         break;
     default: break;
     }
