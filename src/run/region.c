@@ -466,6 +466,15 @@ static bool pays(const struct region *r)
 
 /* -- the whole ------------------------------------------------------------------------------------------------------------ */
 
+static bool is_region(struct engine *e, uint64_t pc)
+{
+    pthread_mutex_lock(&e->lock);
+    const struct block *b = cache_find(e, pc);
+    bool yes = b && block_is(b, BLOCK_REGION);
+    pthread_mutex_unlock(&e->lock);
+    return yes;
+}
+
 /* Lock held. */
 static enum btv_status publish(struct engine *e, const struct source *src, const struct host_code *code, struct btv_error *err)
 {
@@ -491,6 +500,8 @@ enum btv_status region_make(struct engine *e, struct arena *a, const struct gues
     r->arena = a;
     r->code = fetch;
     pc = loop_start(r, pc);
+    if (is_region(e, pc))
+        return BTV_NOENT;
     if (!discover(r, pc))
         return BTV_BADCODE;
     if (!select_nodes(r))

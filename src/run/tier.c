@@ -70,8 +70,8 @@ void tier_sample(struct engine_thread *t, uint64_t pc)
     if (pthread_mutex_trylock(&e->lock))
         return;
     struct tier *x = e->tier;
-    struct block *b = x ? cache_find(e, pc) : NULL;
-    if (b && !block_is(b, BLOCK_REGION)) {
+    struct block *b = x ? cache_find(e, pc) : NULL; /* none, as a rule, where the branch at a loop's end looks at requests */
+    if (x && !(b && block_is(b, BLOCK_REGION))) {
         struct sample *s = sample_of(x, pc);
         if (s->pc != pc) {
             if (s->count && s->count != DONE && --s->count) {

@@ -125,6 +125,57 @@ if [ "$n" -ge 4 ] && [ "$m" -eq 2 ]; then passed=$((passed + 1)); else bad "clos
 BTV_OPTIONS=--trace=sys "$btv" run "$tmp/p" 2>"$tmp/out"
 has 'number 999'
 
+# A loop of several blocks, with more registers than are pinned, becomes a region at its start, `top`, after two samples; they find the branches at its
+# end, which are not translated by themselves before they were seen 255 times.  Until the trace has that, for 8 s at most.
+cat >"$tmp/loop.S" <<'END'
+    .globl main
+main:
+    li s1, 1000 # the thread that samples is made when code has been entered some hundred times
+0:  li a7, 173
+    ecall
+    addi s1, s1, -1
+    bnez s1, 0b
+    li s0, 0x7fffffff00000000
+    li t0, 0
+    li t1, 0
+    li t2, 0
+    li t3, 0
+    li t4, 0
+    li t5, 0
+    li t6, 0
+    .globl top
+top:
+    addi t0, t0, 1
+    xor t1, t1, t0
+    add t2, t2, t1
+    xor t3, t3, t2
+    and a0, t0, 15
+    beqz a0, 1f
+    add t4, t4, t3
+    xor t5, t5, t4
+    add t6, t6, t5
+    xor t1, t1, t6
+    bne t0, s0, top
+    ret
+1:  sub t6, t6, t4
+    add t5, t5, t6
+    bne t0, s0, top
+    ret
+END
+if "$cc" -static -o "$tmp/loop" "$tmp/loop.S"; then
+    top=$(riscv64-linux-gnu-nm "$tmp/loop" | sed -n 's/^0*\([0-9a-f]*\) T top$/\1/p')
+    "$btv" run --tune=hot=255,sample_us=50000,sample_max_us=50000,region_gain=1 --trace=block --trace-file="$tmp/log" "$tmp/loop" &
+    n=0
+    while [ $n -lt 80 ] && ! grep -q "0x$top region: success" "$tmp/log" 2>/dev/null; do
+        sleep 0.1
+        n=$((n + 1))
+    done
+    kill -9 $!
+    if [ $n -lt 80 ]; then passed=$((passed + 1)); else bad "no region at $top: $(grep -c region "$tmp/log") lines of others"; fi
+else
+    bad "$cc cannot assemble"
+fi
+
 # no output, same behaviour when off
 run 0 run "$tmp/p"
 if [ ! -s "$tmp/err" ]; then passed=$((passed + 1)); else bad "not quiet: $(head -1 "$tmp/err")"; fi
