@@ -273,8 +273,10 @@ static enum btv_status load_elf(struct linux_thread *t, struct linux_program *pr
     e.entry = e.start = img.entry + bias;
     e.phdr = img.phdr_vaddr ? img.phdr_vaddr + bias : 0;
     e.phnum = img.nsegments;
-    if (img.interp)
+    if (img.interp) {
+        engine_expect_linker(p->engine);
         st = load_interpreter(t, &img, name, &e, err);
+    }
     if (st == BTV_OK)
         st = map_vdso(p, err);
     if (st != BTV_OK)

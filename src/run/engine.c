@@ -46,7 +46,7 @@ enum btv_status engine_new(const struct engine_config *cfg, const struct guest_i
     e->cfg = *cfg;
     tune(&e->tune, cfg);
     chaos_start(e);
-    tier_reset(e);
+    tier_reset(e, false);
     e->guest = guest;
     e->mem = mem;
     e->host = &host_x64;
@@ -300,7 +300,7 @@ void engine_fork_child(struct engine *e, struct engine_thread *t)
     pthread_cond_init(&e->resumed, NULL);
     pthread_mutex_init(&e->check_lock, NULL);
     e->stopping = false;
-    tier_reset(e);
+    tier_reset(e, true);
     for (struct engine_thread *o = e->threads, *next; o; o = next) {
         next = o->next;
         if (o != t)

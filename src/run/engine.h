@@ -100,6 +100,8 @@ void engine_share(struct engine *e);
  */
 void engine_tier_stop(struct engine *e);
 void engine_tier_resume(struct engine *e);
+/* Before the first engine_run: the program starts with a dynamic linker, so that much is executed before anything is worth a thread. */
+void engine_expect_linker(struct engine *e);
 /* Host threads in this process that engine_thread_new has not made. */
 unsigned engine_own_threads(struct engine *e);
 

@@ -26,6 +26,6 @@ void tier_wake(struct engine *e);
 /* Lock held; waits until the background thread is not in the middle of a region, and so not in malloc. */
 void tier_let_finish(struct engine *e);
 /* In a child of fork. */
-void tier_reset(struct engine *e);
+void tier_reset(struct engine *e, bool child);
 
 #endif

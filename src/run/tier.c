@@ -29,7 +29,12 @@
 
 #define SAMPLES 256
 #define QUEUE 16
-#define START_ENTRIES 200  /* entries into emitted code before the thread is made: programs that end at once do without */
+/*
+ * Entries into emitted code before the thread is made, which costs half a millisecond; programs that end at once do without.  A static program may stay in a
+ * loop after some two hundred.  One that links itself has made a thousand before its own code starts, and a child of fork may be about to execute another.
+ */
+#define START_ENTRIES 150
+#define LATE_ENTRIES 4000
 #define IDLE_ROUNDS 8      /* without anybody in code, before the thread sleeps */
 #define STACK_BYTES (256 * 1024)
 #define CREATOR_STACK_BYTES (64 * 1024)
@@ -315,13 +320,18 @@ unsigned engine_own_threads(struct engine *e)
     return n;
 }
 
-void tier_reset(struct engine *e)
+void tier_reset(struct engine *e, bool child)
 {
     e->tier = NULL; /* of the parent: its memory stays, as it may have been changing when we were copied */
     e->tier_held = false;
     e->tier_asleep = false;
     e->tier_pid = getpid();
-    e->tier_wait = START_ENTRIES;
+    e->tier_wait = child ? LATE_ENTRIES : START_ENTRIES;
+}
+
+void engine_expect_linker(struct engine *e)
+{
+    e->tier_wait = LATE_ENTRIES;
 }
 
 void tier_let_finish(struct engine *e)
