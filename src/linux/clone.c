@@ -28,6 +28,7 @@
 
 #include "base/chaos.h"
 #include "base/heap.h"
+#include "linux/mm.h"
 #include "linux/sig.h"
 #include "linux/sys.h"
 
@@ -295,6 +296,7 @@ static void adopt_process(struct linux_thread *t)
     t->cpu->ll_addr = 1;
     linux_robust_reset(t);
     linux_signal_fork_child(t);
+    mm_forked(p);
 }
 
 static int64_t clone_process(struct linux_thread *t, const struct clone_request *req)

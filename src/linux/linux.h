@@ -179,6 +179,7 @@ struct linux_process {
     struct linux_rlimit rlimit[16]; /* by RLIMIT_ number; under lock */
     uint64_t stack_limit;    /* guest RLIMIT_STACK at exec */
     int mlock_future;        /* MCL_ flags of mlockall for new mappings: memcalls.c */
+    bool nofork;             /* a region may have MEM_NOFORK */
     uint64_t mmap_base;      /* mappings without an address are placed below it, top-down */
     struct linux_uring *rings; /* uring.c's; under lock */
     struct linux_shm_attach *shm; /* mm.c's list of attached System V segments */

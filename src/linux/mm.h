@@ -34,6 +34,8 @@ bool mm_sealed(struct linux_process *p, uint64_t start, uint64_t end);
 /* New memory after mlockall(MCL_FUTURE); false: the limit forbids it. */
 int mm_lock_flag(const struct linux_process *p); /* for mmap: MAP_LOCKED then, which fails when the limit forbids it */
 bool mm_lock_new(struct linux_process *p, uint64_t start, uint64_t len);
+/* In the child of a fork: what MADV_DONTFORK kept from it is not mapped there. */
+void mm_forked(struct linux_process *p);
 /* munmap with mm_lock held. */
 int64_t mm_unmap(struct linux_process *p, uint64_t start, uint64_t end);
 

@@ -234,8 +234,15 @@ static bool changes_bytes(int advice)
     return advice == MADV_DONTNEED || advice == MADV_DONTNEED_LOCKED || advice == MADV_FREE || advice == MADV_REMOVE;
 }
 
-/* Notes which mappings core files leave out.  With mm_lock held; false: out of memory. */
-static bool set_dump(struct linux_process *p, uint64_t start, uint64_t end, bool leave_out)
+/* Advice that is noted in the regions it concerns: with which flag, set or cleared. */
+static uint32_t noted(int advice, bool *set)
+{
+    *set = advice == MADV_DONTDUMP || advice == MADV_DONTFORK;
+    return advice == MADV_DONTDUMP || advice == MADV_DODUMP ? MEM_NODUMP : advice == MADV_DONTFORK || advice == MADV_DOFORK ? MEM_NOFORK : 0;
+}
+
+/* Gives the guest's regions the flag, or takes it.  With mm_lock held; false: out of memory. */
+static bool note(struct linux_process *p, uint64_t start, uint64_t end, uint32_t flag, bool set)
 {
     struct mem_region r;
     for (uint64_t at = start; at < end && mem_find(p->mem, at, &r) && r.start < end; at = r.end) {
@@ -243,7 +250,7 @@ static bool set_dump(struct linux_process *p, uint64_t start, uint64_t end, bool
         r.end = r.end < end ? r.end : end;
         if (r.flags & MEM_HOST)
             continue;
-        uint32_t flags = leave_out ? r.flags | MEM_NODUMP : r.flags & ~(uint32_t)MEM_NODUMP;
+        uint32_t flags = set ? r.flags | flag : r.flags & ~flag;
         if (flags != r.flags && mem_set(p->mem, from, r.end, r.prot, flags) != BTV_OK)
             return false;
     }
@@ -272,13 +279,14 @@ int64_t linux_sys_madvise(struct linux_thread *t, const uint64_t a[6])
     for (; mm_next_piece(p, at, end, &from, &to); at = to) {
         holes = holes || from != at;
         /* whether a page is dumped is for the guest's dumps alone; the host's flag means something else (mm_mark) */
-        bool dump = advice == MADV_DONTDUMP || advice == MADV_DODUMP;
-        if (dump && !set_dump(p, from, to, advice == MADV_DONTDUMP)) {
-            r = -ENOMEM;
-            break;
-        }
+        bool set, dump = noted(advice, &set) == MEM_NODUMP;
         r = dump ? 0 : linux_host_syscall(SYS_madvise, from, to - from, a[2], 0, 0, 0);
         holes = holes || (dump && first_hole(p, from, to) < to);
+        if (noted(advice, &set) && (r == 0 || r == -ENOMEM) && !note(p, from, to, noted(advice, &set), set)) {
+            r = -EAGAIN;
+            break;
+        }
+        p->nofork = p->nofork || advice == MADV_DONTFORK;
         TRACE(mem, "advise 0x%llx-0x%llx: %d", (unsigned long long)from, (unsigned long long)to, advice);
         if (changes_bytes(advice) && mm_has_code(p, from, to))
             engine_invalidate(p->engine, from, to);
@@ -289,6 +297,19 @@ int64_t linux_sys_madvise(struct linux_thread *t, const uint64_t a[6])
     holes = holes || at < end; /* btv's memory lies at the end */
     pthread_mutex_unlock(&p->mm_lock);
     return r < 0 ? r : holes ? -ENOMEM : 0;
+}
+
+void mm_forked(struct linux_process *p)
+{
+    struct mem_region r;
+    for (uint64_t at = 0; p->nofork && mem_find(p->mem, at, &r); at = r.end) {
+        if (!(r.flags & MEM_NOFORK))
+            continue;
+        if (mem_clear(p->mem, r.start, r.end) != BTV_OK)
+            return; /* it stays, as memory that faults */
+        if (r.prot & MEM_X)
+            engine_invalidate(p->engine, r.start, r.end);
+    }
 }
 
 /* -- process_madvise --------------------------------------------------------------------------------------- */

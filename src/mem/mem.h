@@ -21,6 +21,7 @@ enum mem_flag {
     MEM_VDSO = 1 << 4,      /* [vdso] */
     MEM_GROWSDOWN = 1 << 5,
     MEM_NODUMP = 1 << 8,    /* MADV_DONTDUMP: not for core files */
+    MEM_NOFORK = 1 << 9,    /* MADV_DONTFORK: a child has it not */
     MEM_HOST = 1 << 6,      /* btv's own memory: not the guest's to use, see or change; prot is 0 */
     MEM_SEALED = 1 << 7,    /* mseal: may not be unmapped, moved or protected otherwise */
 };

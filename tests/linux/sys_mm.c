@@ -5,10 +5,12 @@
 #include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/ipc.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <sys/shm.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -179,6 +181,22 @@ static void test_madvise(void)
     munmap(p, 3 * PAGE);
 }
 
+/* What MADV_DONTFORK keeps from a child is free there. */
+static void test_dontfork(void)
+{
+    char *p = map(4);
+    int status = -1;
+    memset(p, 1, 4 * PAGE);
+    CHECK(madvise(p + PAGE, 2 * PAGE, MADV_DONTFORK) == 0 && madvise(p + 2 * PAGE, PAGE, MADV_DOFORK) == 0, "dontfork");
+    pid_t pid = fork();
+    if (pid == 0) {
+        bool free_there = mmap(p + PAGE, PAGE, RW, ANON | MAP_FIXED_NOREPLACE, -1, 0) == p + PAGE && munmap(p + PAGE, PAGE) == 0;
+        _exit(p[0] == 1 && probe(p + PAGE) == SEGV_MAPERR && p[2 * PAGE] == 1 && free_there && mprotect(p, 4 * PAGE, PROT_READ) == -1 && errno == ENOMEM ? 7 : 1);
+    }
+    CHECK(waitpid(pid, &status, 0) == pid && WIFEXITED(status) && WEXITSTATUS(status) == 7 && p[PAGE] == 1, "the child: %#x", (unsigned)status);
+    munmap(p, 4 * PAGE);
+}
+
 static void test_brk(void)
 {
     char *old = sbrk(0);
@@ -241,6 +259,7 @@ int main(void)
     test_mprotect();
     test_mremap();
     test_madvise();
+    test_dontfork();
     test_brk();
     test_shm();
     test_sweep();
