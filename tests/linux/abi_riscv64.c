@@ -178,6 +178,9 @@ static void test_hwprobe(void)
     CHECK(hwprobe(q, 2, sizeof set, set, 0) == -1 && errno == EINVAL, "no CPU");
     CHECK(hwprobe(q, 2, 0, NULL, 1) == -1 && errno == EINVAL && hwprobe(q, 2, 0, NULL, 2) == -1 && errno == EINVAL, "flags");
     CHECK(hwprobe((void *)8, 1, 0, NULL, 0) == -1 && errno == EFAULT, "bad pointer");
+    CHECK(hwprobe(q, 2, sizeof set, NULL, 0) == -1 && errno == EFAULT, "no set of that size");
+    CHECK(hwprobe(q, 2, 0, set, 0) == -1 && errno == EINVAL, "an empty set");
+    CHECK(syscall(258, q, 2, 0, NULL, 1ul << 32) == 0, "flags are 32 bits");
 
     /* extensions that hwprobe claims work */
     if (p[1].value >> 3 & 1) {

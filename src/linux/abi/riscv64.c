@@ -277,12 +277,11 @@ static int get_cpus(uint8_t set[CPU_SET_BYTES], uint64_t addr, uint64_t bytes, b
 
 static int64_t hwprobe(struct linux_thread *t, const uint64_t a[6])
 {
-    uint64_t pairs = a[0], count = a[1], bytes = a[2], cpus = a[3], flags = a[4];
+    uint64_t pairs = a[0], count = a[1], bytes = a[2], cpus = a[3];
+    uint32_t flags = (uint32_t)a[4];
     uint8_t set[CPU_SET_BYTES];
     bool which = flags & WHICH_CPUS, was_empty = false, all = true;
-    if (flags & ~(uint64_t)WHICH_CPUS)
-        return -EINVAL;
-    if (which ? !bytes || !cpus : !bytes != !cpus && !cpus)
+    if ((flags & ~(uint32_t)WHICH_CPUS) || (which && (!bytes || !cpus)))
         return -EINVAL;
     bytes = bytes < CPU_SET_BYTES ? bytes : CPU_SET_BYTES;
     if (bytes || cpus) {
