@@ -62,6 +62,10 @@ static const struct row rows[] = {
 #define SYS(n, generic, x86, flags, handler, ...) {#n, NUMBER(generic, x86), generic, #flags, #handler, #__VA_ARGS__},
 #include "../../src/linux/sys.def"
 #undef SYS
+#ifdef __riscv /* of the instruction set alone: abi/riscv64.c */
+    {"riscv_hwprobe", 258, 258, "0", "H", "int, iov(hwprobe_pair,1), size, size, outbuf(2), f(hwprobe)"},
+    {"riscv_flush_icache", 259, 259, "0", "H", "int, hex, hex, f(flush_icache)"},
+#endif
 };
 #undef __
 enum { ROWS = sizeof rows / sizeof rows[0] };
