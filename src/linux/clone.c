@@ -297,6 +297,8 @@ static void adopt_process(struct linux_thread *t)
     linux_robust_reset(t);
     linux_signal_fork_child(t);
     mm_forked(p);
+    if (p->mdwe & PR_MDWE_NO_INHERIT_)
+        p->mdwe = 0;
 }
 
 static int64_t clone_process(struct linux_thread *t, const struct clone_request *req)

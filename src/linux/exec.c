@@ -163,7 +163,7 @@ int64_t linux_program_check(const struct linux_program *prog)
     N(stracecount, strace.count) N(stracewall, strace.wall) N(straceshared, strace.shared_fd)                                  \
     N(stracealive0, strace.alive_fd[0]) N(stracealive1, strace.alive_fd[1]) N(stracetid, strace.exec_tid)                      \
     N(stracenr, strace.exec_nr)                                                                                                \
-    N(self, self_fd) N(seccomp, seccomp_fd) N(stats, stats) N(show, show_emulator) N(native, allow_native)                    \
+    N(mdwe, mdwe) N(self, self_fd) N(seccomp, seccomp_fd) N(stats, stats) N(show, show_emulator) N(native, allow_native)                    \
     N(cache, engine.cache_bytes) N(interp, engine.interpret_only) N(check, engine.check_exec)                                  \
     N(jitlo, engine.jit_lo) N(jithi, engine.jit_hi)                                                                            \
     N(trace, trace.topics) N(tracelo, trace.lo) N(tracehi, trace.hi) N(tracefd, trace.fd)                                      \
@@ -408,6 +408,7 @@ static int64_t start_self(struct linux_process *p, const struct linux_program *p
     opt.limits = (struct linux_limits){p->rlimit[RLIMIT_AS], p->rlimit[RLIMIT_DATA], p->rlimit[RLIMIT_STACK], p->rlimit[RLIMIT_NOFILE]};
     bool hand_self = p->self_fd > 0 && access("/proc/thread-self/exe", F_OK); /* no /proc here */
     opt.self_fd = hand_self ? p->self_fd : 0;
+    opt.mdwe = p->mdwe & PR_MDWE_NO_INHERIT_ ? 0 : p->mdwe;
     int64_t filters = seccomp_save(linux_self());
     opt.seccomp_fd = filters > 0 ? (int)filters : 0;
     opt.strace.exec_tid = opt.strace.on ? linux_self()->tid : 0;

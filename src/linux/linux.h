@@ -148,6 +148,7 @@ struct linux_options {
     int exec_fd;             /* the program, already open (fexecve, binfmt_misc's AT_EXECFD), or -1; linux_load takes it */
     int seccomp_fd;          /* seccomp filters handed over by execve; 0: none */
     int self_fd;             /* btv's executable where /proc cannot name it: handed over by execve; 0: none */
+    unsigned mdwe;           /* PR_SET_MDWE of the program that executed this one: PR_MDWE_ bits */
     bool keep_argv0;         /* AT_FLAGS has AT_FLAGS_PRESERVE_ARGV0: binfmt_misc's flag P */
     struct trace_config trace; /* topics 0: none; fd as strace.fd */
     struct linux_limits limits; /* at the start */
@@ -180,6 +181,7 @@ struct linux_process {
     uint64_t stack_limit;    /* guest RLIMIT_STACK at exec */
     int mlock_future;        /* MCL_ flags of mlockall for new mappings: memcalls.c */
     bool nofork;             /* a region may have MEM_NOFORK */
+    _Atomic unsigned mdwe;   /* PR_SET_MDWE: what is not executable may not become so; also in opt, for execve */
     uint64_t mmap_base;      /* mappings without an address are placed below it, top-down */
     struct linux_uring *rings; /* uring.c's; under lock */
     struct linux_shm_attach *shm; /* mm.c's list of attached System V segments */

@@ -182,6 +182,8 @@ bool linux_capable(int cap)
 #define PR_SET_MEMORY_MERGE_ 67
 #define PR_GET_MEMORY_MERGE_ 68
 #define PR_GET_AUXV_ 0x41555856
+#define PR_SET_MDWE_ 65
+#define PR_GET_MDWE_ 66
 
 /*
  * The options that are passed on, and which of arguments 2..5 is a pointer: its number and the bytes behind it, 0 for none.
@@ -222,6 +224,19 @@ static int64_t set_vma_name(struct linux_thread *t, const uint64_t a[6])
     return linux_host_syscall(SYS_prctl, a[0], a[1], a[2], a[3], sys_pointer(t->proc, a[4], 1), 0);
 }
 
+/* Memory-deny-write-execute, which mm.c and mmap.c enforce: the host's kernel would hold btv to it, too. */
+static int64_t set_mdwe(struct linux_process *p, const uint64_t a[6])
+{
+    const uint64_t known = PR_MDWE_REFUSE_EXEC_GAIN_ | PR_MDWE_NO_INHERIT_;
+    unsigned now = p->mdwe;
+    if (a[2] || a[3] || a[4] || (a[1] & ~known) || a[1] == PR_MDWE_NO_INHERIT_)
+        return -EINVAL;
+    if (now && now != a[1])
+        return -EPERM;
+    p->mdwe = (unsigned)a[1];
+    return 0;
+}
+
 int64_t linux_sys_prctl(struct linux_thread *t, const uint64_t a[6])
 {
     int option = (int)a[0];
@@ -240,6 +255,10 @@ int64_t linux_sys_prctl(struct linux_thread *t, const uint64_t a[6])
         return seccomp_set(t, a[1], a[2]);
     case PR_SET_MM: /* would move the host's own brk */
         return a[4] || (a[3] && a[1] != PR_SET_MM_AUXV && a[1] != PR_SET_MM_MAP && a[1] != PR_SET_MM_MAP_SIZE) ? -EINVAL : -EPERM;
+    case PR_SET_MDWE_:
+        return set_mdwe(t->proc, a);
+    case PR_GET_MDWE_:
+        return a[1] || a[2] || a[3] || a[4] ? -EINVAL : (int64_t)t->proc->mdwe;
     case PR_SET_VMA:
         return set_vma_name(t, a);
     default:

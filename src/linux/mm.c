@@ -425,6 +425,9 @@ static int64_t map_placed(struct linux_process *p, const struct mapping *m, int 
 /* With mm_lock held. */
 static int64_t map_locked(struct linux_process *p, const struct mapping *m)
 {
+    const int write_and_execute = PROT_WRITE | PROT_EXEC;
+    if (BTV_UNLIKELY(p->mdwe) && (m->prot & write_and_execute) == write_and_execute)
+        return refuse_late(m, -EACCES);
     bool fixed = m->flags & (MAP_FIXED | MAP_FIXED_NOREPLACE);
     int host_flags = (m->flags & ~(MAP_FIXED | MAP_FIXED_NOREPLACE)) | mm_lock_flag(p);
     if ((m->kind & MEM_SHARED) && (m->prot & PROT_WRITE))

@@ -31,11 +31,23 @@ static uint64_t first_hole(struct linux_process *p, uint64_t start, uint64_t end
     return start < end ? start : end;
 }
 
+/* What PR_SET_MDWE forbids: writable code, and code where none was (include/linux/mman.h: map_deny_write_exec). */
+static bool gains_execution(const struct linux_process *p, uint64_t start, uint64_t end, uint32_t prot)
+{
+    struct mem_region r;
+    for (uint64_t at = start; (prot & MEM_X) && at < end && mem_find(p->mem, at, &r) && r.start < end; at = r.end)
+        if ((prot & MEM_W) || !(r.prot & MEM_X))
+            return true;
+    return false;
+}
+
 static int64_t protect_locked(struct linux_process *p, uint64_t start, uint64_t end, uint32_t prot)
 {
     uint64_t stop = first_hole(p, start, end);
     if (mm_sealed(p, start, stop))
         return -EPERM;
+    if (BTV_UNLIKELY(p->mdwe) && gains_execution(p, start, stop, prot))
+        return -EACCES;
     struct mem_region before;
     bool all, code = mm_has_code(p, start, stop);
     if (!mm_may_protect(p, start, stop, prot))

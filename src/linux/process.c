@@ -139,6 +139,7 @@ static enum btv_status process_new(const struct linux_options *opt, const struct
     p->opt = *opt;
     p->abi = linux_abi_for(guest);
     p->exe_fd = -1;
+    p->mdwe = opt->mdwe;
     p->sighand = linux_sighand_new(NULL);
     if (!p->sighand) {
         heap_free(p);

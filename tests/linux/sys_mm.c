@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/ipc.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <sys/shm.h>
 #include <sys/syscall.h>
@@ -197,6 +198,63 @@ static void test_dontfork(void)
     munmap(p, 4 * PAGE);
 }
 
+#define SET_MDWE 65
+#define GET_MDWE 66
+
+static int in_child(int (*fn)(int), int arg)
+{
+    int status = -1;
+    pid_t pid = fork();
+    if (pid == 0)
+        _exit(fn(arg));
+    return waitpid(pid, &status, 0) == pid && WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + status;
+}
+
+static int get_mdwe(int arg)
+{
+    (void)arg;
+    return prctl(GET_MDWE, 0, 0, 0, 0);
+}
+
+static int exec_self(int arg)
+{
+    (void)arg;
+    execl("/proc/self/exe", "sys_mm", "mdwe", (char *)NULL);
+    return 99;
+}
+
+/* Memory that is not executable stays so, in children and in what they execute. */
+static int denied(int bits)
+{
+    char *code = mmap(NULL, PAGE, PROT_READ | PROT_EXEC, ANON, -1, 0), *data = map(1);
+    CHECK_FAILS(prctl(SET_MDWE, 4, 0, 0, 0), EINVAL);
+    CHECK_FAILS(prctl(SET_MDWE, 2, 0, 0, 0), EINVAL);
+    CHECK_FAILS(prctl(SET_MDWE, 1, 1, 0, 0), EINVAL);
+    CHECK(prctl(SET_MDWE, bits, 0, 0, 0) == 0 && prctl(SET_MDWE, bits, 0, 0, 0) == 0 && get_mdwe(0) == bits, "PR_SET_MDWE");
+    CHECK_FAILS(prctl(SET_MDWE, 0, 0, 0, 0), EPERM);
+    CHECK_FAILS(prctl(GET_MDWE, 1, 0, 0, 0), EINVAL);
+    CHECK_FAILS((long)mmap(NULL, PAGE, RW | PROT_EXEC, ANON, -1, 0), EACCES);
+    CHECK_FAILS((long)mmap(NULL, PAGE, RW | PROT_EXEC, MAP_PRIVATE, 99, 0), EBADF);
+    CHECK_FAILS(mprotect(data, PAGE, PROT_READ | PROT_EXEC), EACCES);
+    CHECK_FAILS(mprotect(code, PAGE, RW | PROT_EXEC), EACCES);
+    CHECK(mprotect(code, PAGE, PROT_READ | PROT_EXEC) == 0 && mprotect(code, PAGE, RW) == 0, "less than it was");
+    CHECK_FAILS(mprotect(code, PAGE, PROT_READ | PROT_EXEC), EACCES);
+    CHECK(mmap(NULL, PAGE, PROT_READ | PROT_EXEC, ANON, -1, 0) != MAP_FAILED, "new code");
+    CHECK(in_child(get_mdwe, 0) == (bits & 2 ? 0 : bits), "a child");
+    CHECK(in_child(exec_self, 0) == (bits & 2 ? 0 : bits), "what it executes");
+    return (int)check_failed;
+}
+
+static void test_mdwe(void)
+{
+    if (prctl(GET_MDWE, 0, 0, 0, 0) < 0) {
+        puts("PR_SET_MDWE: skipped, not in this kernel");
+        return;
+    }
+    CHECK(in_child(denied, 1) == 0, "PR_SET_MDWE");
+    CHECK(in_child(denied, 3) == 0, "PR_SET_MDWE that is not inherited");
+}
+
 static void test_brk(void)
 {
     char *old = sbrk(0);
@@ -251,8 +309,10 @@ static void test_sweep(void)
     munmap(p, 3 * PAGE);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+    if (argc > 1 && !strcmp(argv[1], "mdwe"))
+        return get_mdwe(0);
     struct sigaction sa = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO};
     sigaction(SIGSEGV, &sa, NULL);
     test_mmap();
@@ -260,6 +320,7 @@ int main(void)
     test_mremap();
     test_madvise();
     test_dontfork();
+    test_mdwe();
     test_brk();
     test_shm();
     test_sweep();
