@@ -30,6 +30,8 @@ shmat           ok          ENOMEM      the guest's addresses end below x86-64's
 mremap          EINVAL      ENOMEM      a length beyond the address space: refused first since Linux 6.17
 membarrier      EPERM       EINVAL      there are no restartable sequences
 seccomp         ok          EINVAL      there are no notification descriptors
+prlimit64       ok          signal_9    no processor time allowed: the kernel looks at its next tick, later than a native process ends
+setrlimit       ok          signal_9    as prlimit64
 clock_nanosleep blocks      ok          until an absolute processor time, of which starting btv has used more
 io_uring_enter EOPNOTSUPP EINVAL        flags that came after 6.12 are refused first
 io_uring_enter  EBADF       EINVAL      as that
@@ -48,7 +50,7 @@ known >"$out/known"
 passed=0 failed=0
 awk -F ' = ' -v known="$out/known" '
     BEGIN { while ((getline line < known) > 0) { split(line, k, / +/); n++; row[n] = k[1]; native[n] = k[2]; guest[n] = k[3] } }
-    { split($1, word, " "); key = word[1] " " word[2] }
+    { gsub(/ /, "_", $2); split($1, word, " "); key = word[1] " " word[2] }
     NR == FNR { got[key] = $2; next }
     !(key in got) { got[key] = "nothing" }
     $2 == got[key] { same++; next }
