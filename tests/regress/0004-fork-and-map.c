@@ -43,7 +43,7 @@ int main(void)
 {
     pthread_t id[2];
     long bad = 0;
-    alarm(50); /* instead of hanging */
+    alarm(170); /* instead of hanging */
     for (int i = 0; i < 2; i++)
         pthread_create(&id[i], NULL, mapper, NULL);
     for (int i = 0; i < 300; i++) {

@@ -71,7 +71,7 @@ int main(void)
     sigaction(SIGSEGV, &sa, NULL);
     sigaction(SIGBUS, &sa, NULL);
     sigaction(SIGILL, &sa, NULL); /* zeros, before they are code again */
-    alarm(50);
+    alarm(170);
     pthread_create(&id, NULL, taker, NULL);
     while (!stop) {
         if (sigsetjmp(back, 0)) {

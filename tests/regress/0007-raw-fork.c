@@ -86,7 +86,7 @@ int main(void)
 {
     pthread_t id[3];
     long bad = 0;
-    alarm(55); /* instead of hanging */
+    alarm(170); /* instead of hanging */
     signal(SIGUSR1, SIG_IGN);
     pthread_create(&id[0], NULL, mapper, NULL);
     pthread_create(&id[1], NULL, starter, NULL);

@@ -2,6 +2,7 @@
  * Code that became hot while the process was alone in its memory must keep its promises once it is not: after a thread starts, after
  * a writable shared mapping appears by mmap or by mprotect, and in a child that shares memory without being a thread.
  */
+#include <limits.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -9,9 +10,13 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define ROUNDS 200000
+#define TURNS 20000 /* taken together; as many as there is time for where each of them waits for the processor */
+#define TURN_SECONDS 10
+#define OVER UINT_MAX
 
 struct shared {
     long add, cas, swap_lock, guarded;
@@ -33,8 +38,9 @@ static void cas(long *p)
 
 static void guarded(struct shared *s)
 {
-    while (__atomic_exchange_n(&s->swap_lock, 1, __ATOMIC_ACQUIRE))
-        sched_yield();
+    for (int tries = 1; __atomic_exchange_n(&s->swap_lock, 1, __ATOMIC_ACQUIRE); tries++)
+        if (tries % 64 == 0)
+            sched_yield(); /* on a busy machine it is long until our next turn */
     s->guarded++;
     __atomic_store_n(&s->swap_lock, 0, __ATOMIC_RELEASE);
 }
@@ -60,9 +66,12 @@ static void *second(void *arg)
 {
     struct shared *s = arg;
     work(s, ROUNDS);
-    for (unsigned i = 1; i <= 20000; i++) {
-        while (__atomic_load_n(&s->go, __ATOMIC_ACQUIRE) != i)
+    for (unsigned i = 1; i <= TURNS; i++) {
+        unsigned go;
+        while ((go = __atomic_load_n(&s->go, __ATOMIC_ACQUIRE)) != i && go != OVER)
             sched_yield();
+        if (go == OVER)
+            break;
         s->ry = side(&s->y, &s->x);
         __atomic_store_n(&s->done, i, __ATOMIC_RELEASE);
     }
@@ -72,7 +81,12 @@ static void *second(void *arg)
 static void first(struct shared *s)
 {
     work(s, ROUNDS);
-    for (unsigned i = 1; i <= 20000; i++) {
+    time_t end = time(NULL) + TURN_SECONDS;
+    for (unsigned i = 1; i <= TURNS; i++) {
+        if (time(NULL) > end) {
+            __atomic_store_n(&s->go, OVER, __ATOMIC_RELEASE);
+            break;
+        }
         s->x = s->y = 0;
         __atomic_store_n(&s->go, i, __ATOMIC_RELEASE);
         s->rx = side(&s->x, &s->y);
