@@ -181,7 +181,7 @@ int64_t linux_sys_io_uring_setup(struct linux_thread *t, const uint64_t a[6])
     if (params.flags & IORING_SETUP_SQPOLL)
         return refuse_polling(a[0], &params);
     if ((params.flags & IORING_SETUP_ATTACH_WQ) && linux_is_private_fd((int)params.wq_fd))
-        return -EBADF;
+        params.wq_fd = INT_MAX; /* nobody's */
     if (params.flags & SETUP_NO_MMAP) {
         params.cq_off.resv2 = own_page(p, params.cq_off.resv2);
         params.sq_off.resv2 = own_page(p, params.sq_off.resv2);
