@@ -178,6 +178,7 @@ static void test_hwprobe(void)
     CHECK(hwprobe(q, 2, sizeof set, set, 0) == -1 && errno == EINVAL, "no CPU");
     CHECK(hwprobe(q, 2, 0, NULL, 1) == -1 && errno == EINVAL && hwprobe(q, 2, 0, NULL, 2) == -1 && errno == EINVAL, "flags");
     CHECK(hwprobe((void *)8, 1, 0, NULL, 0) == -1 && errno == EFAULT, "bad pointer");
+    CHECK(syscall(259, 0xfffffffffffff41f, 0xffffffffffffff94, 0) == 0 && syscall(259, 0, -1, 0) == 0, "flush_icache up to the end of all addresses");
     CHECK(hwprobe(q, 2, sizeof set, NULL, 0) == -1 && errno == EFAULT, "no set of that size");
     CHECK(hwprobe(q, 2, 0, set, 0) == -1 && errno == EINVAL, "an empty set");
     CHECK(syscall(258, q, 2, 0, NULL, 1ul << 32) == 0, "flags are 32 bits");

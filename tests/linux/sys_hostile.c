@@ -688,7 +688,7 @@ static bool may_stay(const struct row *r)
 static const char *judge(int status)
 {
     const struct row *r = &rows[progress->last[(progress->calls - 1) % HISTORY].row];
-    if (status == -1 || (WIFEXITED(status) && WEXITSTATUS(status) == STATUS_STUCK))
+    if (status == -1 || (WIFEXITED(status) && WEXITSTATUS(status) == STATUS_STUCK && !is(r, "exit") && !is(r, "exit_group")))
         return progress->calls && may_stay(r) ? NULL : "did not come back";
     if (WIFEXITED(status) && WEXITSTATUS(status) == STATUS_SANITIZER && !is(r, "exit") && !is(r, "exit_group"))
         return "a sanitizer ended it";

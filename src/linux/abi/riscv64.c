@@ -325,6 +325,8 @@ static int64_t flush_icache(struct linux_thread *t, const uint64_t a[6])
     uint64_t start = a[0], end = a[1], flags = a[2];
     if (flags & ~(uint64_t)FLUSH_ICACHE_LOCAL)
         return -EINVAL;
+    if (end > mem_high(t->proc->mem)) /* nothing of the guest's is beyond */
+        end = mem_high(t->proc->mem);
     if (start < end)
         engine_announce(t->proc->engine, start, end);
     else
