@@ -100,11 +100,17 @@ static uint64_t relative(uint64_t addr)
     return addr >= code_start && addr <= code_end ? addr - code_start : addr;
 }
 
+/* x86-64 does not say which address it was if that is not canonical: an emulator that asks the host has 0. */
+static uint64_t canonical(uint64_t addr)
+{
+    return (uint64_t)((int64_t)(addr << 16) >> 16) == addr ? addr : 0;
+}
+
 static void handler(int sig, struct info *i, struct context *c)
 {
     result.sig = (uint32_t)sig;
     result.code = (uint32_t)i->code;
-    result.addr = relative(i->addr);
+    result.addr = relative(canonical(i->addr));
     diff_state.x[0] = relative(c->pc);
     for (int n = 1; n < 32; n++)
         diff_state.x[n] = c->x[n - 1];
