@@ -447,11 +447,10 @@ int em_dst_temp(struct em *e, struct ir_ins *i)
     return em_is_fp((enum ir_type)i->type) ? em_temp_fp(e) : em_temp(e);
 }
 
-void em_def(struct em *e, struct ir_ins *i, int reg, unsigned flags)
+void em_def(struct em *e, struct ir_ins *i, int reg)
 {
     struct val *x = &e->val[i->dst];
     x->kind = VAL_NORMAL;
-    x->flags |= (uint16_t)flags;
     bind(e, i->dst, reg);
 }
 

@@ -9,7 +9,7 @@
  *   rbx rsi rdi r8..r15      pins: integer slots
  *   xmm0..xmm12              pins: floating-point slots;  xmm13..xmm15 temporaries
  *
- * Values: an i32 (i16, i8) in a register has arbitrary upper bits unless VAL_ZX; an i1 is 0 or 1 in 64 bits; an f32 in an
+ * Values: an i32 (i16, i8) in a register has arbitrary upper bits unless VAL_ZEXT; an i1 is 0 or 1 in 64 bits; an f32 in an
  * xmm register has bits 63..32 all ones (it is NaN-boxed at all times), so that boxing costs nothing.
  */
 #ifndef BTV_HOST_X64_EM_H
@@ -66,7 +66,6 @@ enum val_kind {
 };
 
 enum val_flag {
-    VAL_ZX = 1,      /* the register's bits above the type are zero */
     VAL_SEXT = 2,    /* a LOAD that sign-extends at once */
     VAL_SWAP = 4,    /* a LOAD that reverses the bytes at once */
     VAL_MADE = 16,   /* emitted ahead of its place, with its partner: em_partner */
@@ -249,7 +248,7 @@ int em_dst(struct em *e, struct ir_ins *i, int prefer);
 /* As em_dst but never a pin: for ops that may fault after writing their result. */
 int em_dst_temp(struct em *e, struct ir_ins *i);
 /* Records that `i`'s value is now in reg. */
-void em_def(struct em *e, struct ir_ins *i, int reg, unsigned flags);
+void em_def(struct em *e, struct ir_ins *i, int reg);
 /* Forgets the content of a register that code just destroyed. */
 void em_kill(struct em *e, int reg);
 void em_put(struct em *e, struct ir_ins *i);

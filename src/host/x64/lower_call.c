@@ -37,5 +37,5 @@ void em_lower_call(struct em *e, struct ir_ins *i)
     e->known_rm = FP_DYN;
     e->store_since = true;
     if (i->dst)
-        em_def(e, i, X64_RAX, 0);
+        em_def(e, i, X64_RAX);
 }

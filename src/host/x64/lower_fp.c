@@ -42,7 +42,7 @@ static void all_ones(struct em *e, int x)
 /* i's result is in register d, and if it is a NaN it need not be the canonical one. */
 static void def_result(struct em *e, struct ir_ins *i, int d)
 {
-    em_def(e, i, d, 0);
+    em_def(e, i, d);
     e->nans[em_size((enum ir_type)i->type) == 8] |= 1u << X(d);
 }
 
@@ -202,7 +202,7 @@ static void lower_fma(struct em *e, struct ir_ins *i)
     }
     x64_rr(&e->b, X64_UCOMIS_X_XM, size, X(d), X(d));
     em_bail_if(e, X64_P);
-    em_def(e, i, d, 0);
+    em_def(e, i, d);
 }
 
 static void lower_sign(struct em *e, struct ir_ins *i)
@@ -220,7 +220,7 @@ static void lower_sign(struct em *e, struct ir_ins *i)
             em_rip(e, X64_XORPS_X_XM, 0, X(d), f32 ? EM_CONST_SIGN32 : EM_CONST_SIGN64);
         else
             em_rip(e, X64_ANDPS_X_XM, 0, X(d), f32 ? EM_CONST_ABS32 : EM_CONST_ABS64);
-        em_def(e, i, d, 0);
+        em_def(e, i, d);
         return;
     }
     em_done(e, i->arg[1]);
@@ -231,7 +231,7 @@ static void lower_sign(struct em *e, struct ir_ins *i)
     mov_fp(e, d, a);
     em_rip(e, X64_ANDPS_X_XM, 0, X(d), f32 ? EM_CONST_ABS32 : EM_CONST_ABS64);
     x64_rr(&e->b, X64_ORPS_X_XM, 0, X(d), X(t));
-    em_def(e, i, d, 0);
+    em_def(e, i, d);
 }
 
 /* min and max both ways round, so that of two zeros the sign is right: -0 | +0 = -0, -0 & +0 = +0. */
@@ -255,7 +255,7 @@ static void lower_minmax_fp(struct em *e, struct ir_ins *i)
         x64_rr(&e->b, X64_MOVAPS_X_XM, 0, X(d), X(b));
     x64_rr(&e->b, row, size, X(d), X(a));
     x64_rr(&e->b, min ? X64_ORPS_X_XM : X64_ANDPS_X_XM, 0, X(d), X(t));
-    em_def(e, i, d, 0);
+    em_def(e, i, d);
 }
 
 static void lower_fcompare(struct em *e, struct ir_ins *i)
@@ -280,7 +280,7 @@ static void lower_fcompare(struct em *e, struct ir_ins *i)
         x64_rr(&e->b, X64_AND_R_RM, 4, d, t);
     }
     x64_rr(&e->b, X64_MOVZX_R_RM8, 4, d, d);
-    em_def(e, i, d, VAL_ZX);
+    em_def(e, i, d);
 }
 
 static void lower_fcvt(struct em *e, struct ir_ins *i)
@@ -334,7 +334,7 @@ static void lower_from_int(struct em *e, struct ir_ins *i)
         x64_rm(&e->b, row, size, X(d), a.mem);
     else
         x64_rr(&e->b, row, size, X(d), a.reg);
-    em_def(e, i, d, 0);
+    em_def(e, i, d);
 }
 
 static void lower_to_int(struct em *e, struct ir_ins *i)
@@ -351,7 +351,7 @@ static void lower_to_int(struct em *e, struct ir_ins *i)
         em_bail_if(e, X64_AE);
         em_done(e, i->arg[0]);
         x64_rr(&e->b, f32 ? X64_CVTTSS2SI_R_XM : X64_CVTTSD2SI_R_XM, 8, d, X(x));
-        em_def(e, i, d, VAL_ZX);
+        em_def(e, i, d);
         return;
     }
     struct opnd a = {.kind = OPND_REG, .reg = (int8_t)em_use_reg(e, i->arg[0])};
@@ -378,7 +378,7 @@ static void lower_to_int(struct em *e, struct ir_ins *i)
     x64_ri(&e->b, X64_CMP_RM_IMM8, size, d, 1);
     size_t f = x64_jcc(&e->b, X64_O, 0);
     em_cold(e, (struct cold){.kind = COLD_TO_INT, .field = (uint32_t)f, .reg = (int8_t)X(from), .reg2 = (int8_t)d, .size = f32 ? 4 : 8, .wide = size == 8, .back = (uint32_t)e->b.len});
-    em_def(e, i, d, size == 4 ? VAL_ZX : 0);
+    em_def(e, i, d);
 }
 
 static void lower_rint(struct em *e, struct ir_ins *i)
@@ -403,7 +403,7 @@ static void lower_move(struct em *e, struct ir_ins *i)
             x64_rm(&e->b, X64_MOV_R_RM, size, d, a.mem);
         else
             x64_rr(&e->b, X64_MOVD_RM_X, size, X(a.reg), d);
-        em_def(e, i, d, size == 4 ? VAL_ZX : 0);
+        em_def(e, i, d);
         return;
     }
     if (a.kind == OPND_MEM)
@@ -412,7 +412,7 @@ static void lower_move(struct em *e, struct ir_ins *i)
         x64_rr(&e->b, X64_MOVD_X_RM, size, X(d), a.reg);
     if (size == 4)
         em_rip(e, X64_ORPS_X_XM, 0, X(d), EM_CONST_BOX32);
-    em_def(e, i, d, 0);
+    em_def(e, i, d);
 }
 
 /* Only the test: the value is an alias of its operand, whose upper half was found to be all ones. */
@@ -474,7 +474,7 @@ static void lower_fclass(struct em *e, struct ir_ins *i)
     x64_rr(&e->b, X64_XOR_R_RM, 4, d, d);
     x64_jmp(&e->b, join);
     x64_patch8(&e->b, end, e->b.len);
-    em_def(e, i, d, VAL_ZX);
+    em_def(e, i, d);
 }
 
 static struct x64_mem fp_byte(size_t member)
@@ -518,13 +518,13 @@ static void lower_env(struct em *e, struct ir_ins *i)
     if (i->op == IR_OP_FGETRM) {
         int d = em_dst(e, i, -1);
         x64_rm(&e->b, X64_MOVZX_R_RM8, 4, d, fp_byte(offsetof(struct fp_env, rm)));
-        em_def(e, i, d, VAL_ZX);
+        em_def(e, i, d);
     } else if (i->op == IR_OP_FGETFLAGS) {
         int d = em_temp(e), t = em_temp(e);
         read_host_flags(e, d, t);
         x64_rm(&e->b, X64_MOVZX_R_RM8, 4, t, fp_byte(offsetof(struct fp_env, flags)));
         x64_rr(&e->b, X64_OR_R_RM, 4, d, t);
-        em_def(e, i, d, VAL_ZX);
+        em_def(e, i, d);
     } else if (i->op == IR_OP_FSETFLAGS) {
         set_flags(e, i);
     } else { /* FSETRM; the guest's modes 0..3 are the host's 0, 3, 1, 2 */

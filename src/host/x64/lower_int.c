@@ -117,7 +117,7 @@ static bool keep_low(struct em *e, struct ir_ins *i, int size)
     em_done(e, i->arg[1]);
     int d = em_dst(e, i, x.kind == OPND_REG ? x.reg : -1);
     op_opnd(e, m == 0xff ? X64_MOVZX_R_RM8 : m == 0xffff ? X64_MOVZX_R_RM16 : X64_MOV_R_RM, 4, d, x);
-    em_def(e, i, d, size == 4 ? VAL_ZX : 0);
+    em_def(e, i, d);
     return true;
 }
 
@@ -158,7 +158,7 @@ static void lower_alu(struct em *e, struct ir_ins *i)
     }
     if (!moved && !(i->op == IR_OP_XOR && b.kind == OPND_IMM && b.imm == -1)) /* neither LEA nor NOT */
         note_flags(e, d, size, i->op == IR_OP_AND || i->op == IR_OP_OR || i->op == IR_OP_XOR);
-    em_def(e, i, d, size == 4 ? VAL_ZX : 0);
+    em_def(e, i, d);
 }
 
 static void lower_wide(struct em *e, struct ir_ins *i);
@@ -208,7 +208,7 @@ static void lower_mul(struct em *e, struct ir_ins *i)
         mov_opnd(e, size, d, x);
         op_opnd(e, X64_IMUL_R_RM, size, d, b);
     }
-    em_def(e, i, d, size == 4 ? VAL_ZX : 0);
+    em_def(e, i, d);
 }
 
 /* The register a value lies in, moved out of rax and rdx into rcx or read from memory. */
@@ -219,7 +219,7 @@ static struct opnd outside_rax_rdx(struct em *e, uint32_t v)
         em_take(e, X64_RCX);
         x64_rr(&e->b, X64_MOV_R_RM, 8, X64_RCX, o.reg);
         o.reg = X64_RCX;
-        em_def(e, e->f->def[em_rep(e, v)], X64_RCX, 0); /* there, too: where it was need not be saved */
+        em_def(e, e->f->def[em_rep(e, v)], X64_RCX); /* there, too: where it was need not be saved */
     }
     return o;
 }
@@ -335,9 +335,11 @@ static void lower_wide(struct em *e, struct ir_ins *i)
         x64_patch8(&e->b, done2, e->b.len);
     em_kill(e, X64_RAX);
     em_kill(e, X64_RDX);
-    em_def(e, i, want_rdx ? X64_RDX : X64_RAX, size == 4 ? VAL_ZX : 0);
-    if (other)
-        em_def(e, other, want_rdx ? X64_RAX : X64_RDX, VAL_MADE | (size == 4 ? VAL_ZX : 0));
+    em_def(e, i, want_rdx ? X64_RDX : X64_RAX);
+    if (other) {
+        em_def(e, other, want_rdx ? X64_RAX : X64_RDX);
+        e->val[other->dst].flags |= VAL_MADE;
+    }
 }
 
 /* The shift count operand with a mask that the host applies by itself removed. */
@@ -368,7 +370,7 @@ static void lower_shift(struct em *e, struct ir_ins *i)
     };
     unsigned k = i->op == IR_OP_SHL ? 0 : i->op == IR_OP_SHR ? 1 : i->op == IR_OP_SAR ? 2 : i->op == IR_OP_ROTL ? 3 : 4;
     int size = size_of(e, i);
-    unsigned w = (unsigned)size * 8, flags = size == 4 ? VAL_ZX : 0;
+    unsigned w = (unsigned)size * 8;
     uint64_t n;
     if (em_const(e, i->arg[1], &n)) {
         struct opnd x = em_use(e, i->arg[0], OPND_REG | OPND_MEM);
@@ -396,7 +398,7 @@ static void lower_shift(struct em *e, struct ir_ins *i)
             else if (size == 4 && x.kind == OPND_REG && x.reg == d)
                 x64_rr(&e->b, X64_MOV_R_RM, 4, d, d); /* nothing has cleared the upper half yet */
         }
-        em_def(e, i, d, flags);
+        em_def(e, i, d);
         return;
     }
     bool masked;
@@ -411,7 +413,7 @@ static void lower_shift(struct em *e, struct ir_ins *i)
             x64_rvm(&e->b, rows[k].bmi, size, d, c, x.mem);
         else
             x64_rvr(&e->b, rows[k].bmi, size, d, c, x.reg);
-        em_def(e, i, d, flags);
+        em_def(e, i, d);
         return;
     }
     struct opnd c = em_use(e, cv, OPND_REG | OPND_MEM);
@@ -431,7 +433,7 @@ static void lower_shift(struct em *e, struct ir_ins *i)
     int d = em_dst(e, i, -1);
     mov_opnd(e, size, d, x);
     x64_r(&e->b, rows[k].cl, size, d);
-    em_def(e, i, d, flags);
+    em_def(e, i, d);
 }
 
 enum x64_cc em_compare(struct em *e, uint32_t cond)
@@ -482,7 +484,7 @@ static void lower_compare(struct em *e, struct ir_ins *i)
     int d = em_dst(e, i, -1);
     x64_setcc(&e->b, cc, d);
     x64_rr(&e->b, X64_MOVZX_R_RM8, 4, d, d);
-    em_def(e, i, d, VAL_ZX);
+    em_def(e, i, d);
 }
 
 static void lower_select(struct em *e, struct ir_ins *i)
@@ -514,7 +516,7 @@ static void lower_select(struct em *e, struct ir_ins *i)
         }
         x64_cmovcc(&e->b, cc, size, d, yes.reg);
     }
-    em_def(e, i, d, 0);
+    em_def(e, i, d);
 }
 
 static void lower_minmax(struct em *e, struct ir_ins *i)
@@ -535,7 +537,7 @@ static void lower_minmax(struct em *e, struct ir_ins *i)
             x64_rr(&e->b, X64_MOV_R_RM, size, d, a);
         x64_cmovcc(&e->b, cc, size, d, b);
     }
-    em_def(e, i, d, 0);
+    em_def(e, i, d);
 }
 
 static void lower_extend(struct em *e, struct ir_ins *i)
@@ -550,7 +552,7 @@ static void lower_extend(struct em *e, struct ir_ins *i)
         if (d != a)
             x64_rr(&e->b, X64_MOV_R_RM, 8, d, a);
         x64_r(&e->b, X64_NEG_RM, 8, d);
-        em_def(e, i, d, 0);
+        em_def(e, i, d);
         return;
     }
     uint32_t v = em_rep(e, i->arg[0]);
@@ -562,7 +564,7 @@ static void lower_extend(struct em *e, struct ir_ins *i)
     case IR_I16: op_opnd(e, sx ? X64_MOVSX_R_RM16 : X64_MOVZX_R_RM16, sx ? size : 4, d, a); break;
     default: op_opnd(e, sx ? X64_MOVSXD_R_RM32 : X64_MOV_R_RM, sx ? 8 : 4, d, a); break;
     }
-    em_def(e, i, d, sx ? 0 : VAL_ZX);
+    em_def(e, i, d);
     if (sx && from == IR_I32 && e->val[v].kind == VAL_NORMAL && e->f->def[v]->type == IR_I32 && i->type == IR_I64 && !(e->val[v].flags & VAL_ZEXT))
         e->val[v].wide = i->dst;
 }
@@ -574,7 +576,7 @@ static void lower_trunc_i1(struct em *e, struct ir_ins *i)
     int d = em_dst(e, i, a.kind == OPND_REG ? a.reg : -1);
     mov_opnd(e, 4, d, a);
     x64_ri(&e->b, X64_AND_RM_IMM8, 4, d, 1);
-    em_def(e, i, d, VAL_ZX);
+    em_def(e, i, d);
 }
 
 static void lower_bits(struct em *e, struct ir_ins *i)
@@ -640,7 +642,7 @@ static void lower_bits(struct em *e, struct ir_ins *i)
         break;
     }
     }
-    em_def(e, i, d, size == 4 ? VAL_ZX : 0);
+    em_def(e, i, d);
 }
 
 static void lower_clmul(struct em *e, struct ir_ins *i)
@@ -662,7 +664,7 @@ static void lower_clmul(struct em *e, struct ir_ins *i)
         x64_rri(&e->b, X64_PSHUFD_X_XM_IMM8, 0, x - EM_XMM, x - EM_XMM, 0xee);
     int d = em_dst(e, i, a.kind == OPND_REG ? a.reg : -1);
     x64_rr(&e->b, X64_MOVD_RM_X, 8, x - EM_XMM, d);
-    em_def(e, i, d, 0);
+    em_def(e, i, d);
 }
 
 void em_lower_int(struct em *e, struct ir_ins *i)

@@ -46,11 +46,10 @@ static void lower_load(struct em *e, struct ir_ins *i)
     address_done(e, i->arg[0]);
     bool sx = e->val[i->dst].flags & VAL_SEXT;
     int d = em_dst(e, i, m.base >= 0 && m.base < EM_XMM ? m.base : -1);
-    unsigned flags = 0;
     em_may_fault(e);
     if (e->val[i->dst].flags & VAL_SWAP) {
         x64_rm(&e->b, X64_MOVBE_R_M, em_size((enum ir_type)i->type), d, m);
-        em_def(e, i, d, i->type == IR_I32 ? VAL_ZX : 0);
+        em_def(e, i, d);
         return;
     }
     switch ((enum ir_type)i->type) {
@@ -74,9 +73,7 @@ static void lower_load(struct em *e, struct ir_ins *i)
         x64_rm(&e->b, X64_MOV_R_RM, 8, d, m);
         break;
     }
-    if (!sx && (i->type == IR_I8 || i->type == IR_I16 || i->type == IR_I32))
-        flags = VAL_ZX;
-    em_def(e, i, d, flags);
+    em_def(e, i, d);
 }
 
 static void lower_store(struct em *e, struct ir_ins *i)
@@ -147,7 +144,7 @@ static void lower_ll(struct em *e, struct ir_ins *i)
     x64_rm(&e->b, X64_MOV_RM_R, 8, d, em_cpu(offsetof(struct cpu, ll_value)));
     x64_mi(&e->b, X64_MOV_RM_IMM32, 4, em_cpu(offsetof(struct cpu, ll_bytes)), bytes);
     address_done(e, i->arg[0]);
-    em_def(e, i, d, bytes == 4 ? VAL_ZX : 0);
+    em_def(e, i, d);
     if (i->flags & INS_PAIR)
         e->ll_value = i->dst;
 }
@@ -187,7 +184,7 @@ static void sc_done(struct em *e, struct ir_ins *i)
 {
     x64_mi(&e->b, X64_MOV_RM_IMM32, 8, em_cpu(offsetof(struct cpu, ll_addr)), 1);
     em_kill(e, X64_RAX);
-    em_def(e, i, X64_RAX, VAL_ZX);
+    em_def(e, i, X64_RAX);
 }
 
 /* rax = 1 if the comparison failed. */
@@ -265,7 +262,7 @@ static void lower_cas(struct em *e, struct ir_ins *i)
     lock(e);
     x64_rm(&e->b, X64_CMPXCHG_RM_R, size, v, m);
     em_kill(e, X64_RAX);
-    em_def(e, i, X64_RAX, 0);
+    em_def(e, i, X64_RAX);
 }
 
 static void lower_rmw(struct em *e, struct ir_ins *i)
@@ -291,7 +288,7 @@ static void lower_rmw(struct em *e, struct ir_ins *i)
         x64_rm(&e->b, X64_MOV_RM_R, size, v, m);
         address_done(e, i->arg[0]);
         em_done(e, i->arg[1]);
-        em_def(e, i, d, size == 4 ? VAL_ZX : 0);
+        em_def(e, i, d);
         return;
     }
     if (kind == IR_RMW_ADD || kind == IR_RMW_SWAP) {
@@ -315,7 +312,7 @@ static void lower_rmw(struct em *e, struct ir_ins *i)
         }
         address_done(e, i->arg[0]);
         em_done(e, i->arg[1]);
-        em_def(e, i, d, size == 4 ? VAL_ZX : 0);
+        em_def(e, i, d);
         return;
     }
     /* compare-and-exchange loop: rax old, t new */
@@ -372,7 +369,7 @@ static void lower_rmw(struct em *e, struct ir_ins *i)
     }
     em_kill(e, t);
     em_kill(e, X64_RAX);
-    em_def(e, i, X64_RAX, 0);
+    em_def(e, i, X64_RAX);
 }
 
 static void lower_fence(struct em *e, struct ir_ins *i)

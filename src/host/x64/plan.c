@@ -545,5 +545,5 @@ void em_plan(struct em *e)
         plan_block(e, b);
     }
     for (uint32_t v = 1; v < e->f->nvals; v++)
-        e->val[v].flags &= VAL_SEXT | VAL_SWAP | VAL_ZX | VAL_LOW | VAL_ZEXT;
+        e->val[v].flags &= VAL_SEXT | VAL_SWAP | VAL_LOW | VAL_ZEXT;
 }
