@@ -6,6 +6,7 @@
 #   steady    time of the progress from SIZE on, as a ratio to the first command
 #   90% by    ms after its start from when on all that follows goes at 90 % of that speed or more, looked at from each size to four times that
 #   ms:%      when the progress between two sizes was done: speed, in per cent of the steady one.  The first includes starting
+# shellcheck disable=SC2034,SC2154 # lib.sh reads starts and sets work and reader
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 starts=5 halvings=5
@@ -17,9 +18,7 @@ while getopts n:h: o; do
     esac
 done
 shift $((OPTIND - 1))
-[ $# -ge 2 ] || { echo "$0: needs two commands" >&2; exit 2; }
-work=$(mktemp -d "${TMPDIR:-/tmp}/btv-ramp.XXXXXX") || exit 1
-trap 'rm -rf "$work"' EXIT
+. "$here/lib.sh"
 awk -v halvings="$halvings" 'NF > 1 && !/^#/ {
     row = $1; size = $NF + 0; steps = $NF ~ /-$/
     for (k = -halvings; k <= 2; k++) {
@@ -29,22 +28,8 @@ awk -v halvings="$halvings" 'NF > 1 && !/^#/ {
             print
     }
 }' >"$work/list"
-"${BUILD:-$here/../build}/btv" bench -l "$work/list" -n "$starts" -w 0 -m cpu --json "$work/json" "$@" >/dev/null || exit 1
-awk '
-    function least(text,   n, i, part, best) {
-        sub(/.*"cpu_ns": \[/, "", text)
-        sub(/\].*/, "", text)
-        n = split(text, part, ", ")
-        for (i = 1; i <= n; i++)
-            if (!best || part[i] + 0 < best)
-                best = part[i] + 0
-        return best / 1e6
-    }
-    function text_of(line, key) {
-        sub(".*\"" key "\": \"", "", line)
-        sub(/".*/, "", line)
-        return line
-    }
+measure "$@"
+awk "$reader"'
     function row_done(   c, i, first, from, steady, speed, by, curve) {
         for (c = 2; c <= commands; c++) {
             for (first = 1; first < points - 2 && ms[first + 1, 1] - ms[first, 1] < 1; first++)

@@ -6,6 +6,7 @@
 #   steady    of the difference of the two runs
 #   start     milliseconds of the run with SIZE that are not steady: start-up and translation, beyond those of the first command
 #   90% by    ms after which the program has 90 % of its steady speed for good: at most ten times `start`, as it loses a tenth of the time before
+# shellcheck disable=SC2034,SC2154 # lib.sh reads starts and sets work and reader
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 k=4 starts=5
@@ -17,26 +18,10 @@ while getopts k:n: o; do
     esac
 done
 shift $((OPTIND - 1))
-[ $# -ge 2 ] || { echo "$0: needs two commands" >&2; exit 2; }
-work=$(mktemp -d "${TMPDIR:-/tmp}/btv-steady.XXXXXX") || exit 1
-trap 'rm -rf "$work"' EXIT
+. "$here/lib.sh"
 awk -v k="$k" 'NF > 1 && !/^#/ { print; $1 = $1 "/more"; $NF *= k; print }' >"$work/list"
-"${BUILD:-$here/../build}/btv" bench -l "$work/list" -n "$starts" -w 0 -m cpu --json "$work/json" "$@" >/dev/null || exit 1
-awk -v k="$k" '
-    function least(text,   n, i, part, best) {
-        sub(/.*"cpu_ns": \[/, "", text)
-        sub(/\].*/, "", text)
-        n = split(text, part, ", ")
-        for (i = 1; i <= n; i++)
-            if (!best || part[i] + 0 < best)
-                best = part[i] + 0
-        return best / 1e6
-    }
-    function text_of(line, key) {
-        sub(".*\"" key "\": \"", "", line)
-        sub(/".*/, "", line)
-        return line
-    }
+measure "$@"
+awk -v k="$k" "$reader"'
     /^  \{"name": .*"words"/ { command[++commands] = text_of($0, "name") }
     /^  \{"name": .*"arguments"/ { row = text_of($0, "name"); at = 0 }
     /^    \{"command"/ { ms[row, ++at] = least($0); if (row !~ /\/more$/ && at == 1) rows[++nrows] = row }
