@@ -5,7 +5,6 @@
 #include "base/clock.h"
 #include "guest/riscv/sem.h"
 
-
 #include "base/atomic16.h"
 
 enum { FLAG_MASK = 31, RM_MASK = 7, FCSR_RM_SHIFT = 5, CBO_BYTES = 64 };

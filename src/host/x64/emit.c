@@ -183,11 +183,12 @@ static void lower_exitif(struct em *e, struct ir_ins *i)
 /* Pushes the guest return pc; the host's call follows. */
 static void push_return(struct em *e, uint64_t pc)
 {
-    int slot = em_slot_with(e, pc), reg = em_reg_with(e, pc); /* the guest's link register, as a rule */
+    int reg = em_reg_with(e, pc); /* the guest's link register has just been made there, as a rule */
     if (reg >= 0) {
         x64_r(&e->b, X64_PUSH_R, 8, reg);
         return;
     }
+    int slot = em_slot_with(e, pc);
     if (slot >= 0) {
         x64_m(&e->b, X64_PUSH_RM, 8, em_slot((unsigned)slot));
         return;
@@ -242,9 +243,11 @@ static void lower_goto(struct em *e, struct ir_ins *i)
 static bool has_many_targets(const struct em *e, const struct ir_ins *i)
 {
     const struct ir_ins *d = e->f->def[i->arg[0]];
+    if (i->imm != IR_JUMP)
+        return false;
     if (d->op == IR_OP_AND)
         d = e->f->def[d->arg[0]];
-    return i->imm == IR_JUMP && !(d->op == IR_OP_LOAD && e->f->def[d->arg[0]]->op == IR_OP_CONST);
+    return !(d->op == IR_OP_LOAD && e->f->def[d->arg[0]]->op == IR_OP_CONST);
 }
 
 static void lower_gotoind(struct em *e, struct ir_ins *i)
