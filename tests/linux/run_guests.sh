@@ -34,8 +34,12 @@ for src in "$@"; do
         echo "$name: skipped: no C++ compiler for RISC-V ($cxx)"
         continue
     fi
-    if build "$src" "$bin/$name" && timeout -k 5 "${LIMIT:-60}" $BTV "$bin/$name" >"$out/log" 2>&1; then
+    build "$src" "$bin/$name" && timeout -k 5 "${LIMIT:-60}" $BTV "$bin/$name" >"$out/log" 2>&1
+    status=$?
+    if [ $status = 0 ]; then
         passed=$((passed + 1))
+        echo "$name: $(tail -n 1 "$out/log")"
+    elif [ $status = 77 ]; then # with the reason
         echo "$name: $(tail -n 1 "$out/log")"
     else
         failed=$((failed + 1))
