@@ -259,8 +259,9 @@ enum linux_sys_flag {
 void linux_syscall(struct linux_thread *t);
 
 /*
- * The only way handlers make a host call that may wait: returns the kernel's result (-errno), or -LINUX_ERESTARTSYS without
- * making the call if a guest signal is deliverable.  No signal is lost between that check and the wait.  (signal.c)
+ * The only way handlers make a host call that may wait: returns the kernel's result (-errno), -LINUX_ERESTARTSYS for an
+ * interrupted call that it would restart, or -LINUX_ERESTARTNOINTR without making the call if a guest signal is deliverable: it came before the call,
+ * which is made as a whole once the handler has returned.  No signal is lost between that check and the wait.  (signal.c)
  */
 int64_t linux_wait_syscall(struct linux_thread *t, long nr, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5);
 /* A call that does not wait: raw, returns -errno, leaves errno alone. */

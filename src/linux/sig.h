@@ -61,7 +61,7 @@ bool linux_wait_undisturbed(const struct linux_thread *t);
  */
 int64_t linux_restart_later(struct linux_thread *t, int64_t (*fn)(struct linux_thread *t, const uint64_t a[6]), const uint64_t a[6]);
 
-/* Was the wait that returned `ret` interrupted for btv, or not even begun? */
+/* Was the wait that returned `ret` begun, and interrupted for btv? */
 bool linux_wait_broken(const struct linux_thread *t, int64_t ret);
 /* When a wait of that length that begins now ends; false: no kernel accepts the length.  And what is left until then, 0 at the least. */
 bool linux_time_end(clockid_t clock, const struct timespec *length, struct timespec *end);
@@ -91,7 +91,10 @@ void linux_signal_clear_handlers(struct linux_process *p);
 void linux_signal_exec_failed(struct linux_process *p);
 
 /* -- wait_<host>.c: the few lines that depend on the host's instruction set --------------------------------- */
-/* Makes host call `nr` unless *queued & deliverable is not 0; then, or when the kernel would restart it: -LINUX_ERESTARTSYS. */
+/*
+ * Makes host call `nr` unless *queued & deliverable is not 0 or a signal comes just before: then -LINUX_ERESTARTNOINTR.  -LINUX_ERESTARTSYS: a signal
+ * interrupted it and the kernel would restart it.
+ */
 int64_t linux_wait_stub(long nr, const uint64_t args[6], const _Atomic uint64_t *queued, uint64_t deliverable);
 /* Sets the host mask to *mask = base | (*queued & async), with no signal getting queued in between. */
 void linux_mask_stub(uint64_t base, const _Atomic uint64_t *queued, uint64_t async, uint64_t *mask);

@@ -209,11 +209,14 @@ static int64_t wait_for_signal(struct linux_thread *t, uint64_t set, uint64_t in
         r = linux_wait_syscall(t, SYS_rt_sigtimedwait, (uint64_t)(uintptr_t)&set, (uint64_t)(uintptr_t)&info,
                                end ? (uint64_t)(uintptr_t)&ts : 0, SIGSET_BYTES, 0, 0);
     h->wait_set = 0;
-    if (linux_wait_broken(t, r)) {
-        /* a synchronous signal of the set that came while waiting was queued rather than returned */
+    bool broken = linux_wait_broken(t, r);
+    if (broken || r == -LINUX_ERESTARTNOINTR) {
+        /* a synchronous signal of the set that came while waiting, or just before, was queued rather than returned */
         int64_t sig = take_queued(t, set & t->sigmask, &info);
         if (sig)
             r = sig;
+        else if (!broken)
+            ;
         else if (end)
             r = linux_restart_later(t, wait_until, (const uint64_t[6]){set, info_addr, (uint64_t)end->tv_sec, (uint64_t)end->tv_nsec});
         else
@@ -323,5 +326,8 @@ int64_t linux_sys_restart_syscall(struct linux_thread *t, const uint64_t a[6])
     (void)a;
     memcpy(b, h->restart_arg, sizeof b);
     h->restart = NULL;
-    return restart ? restart(t, b) : -EINTR;
+    int64_t r = restart ? restart(t, b) : -EINTR;
+    if (r == -LINUX_ERESTARTNOINTR) /* not begun */
+        h->restart = restart;
+    return r;
 }

@@ -127,9 +127,11 @@ int64_t linux_wait_syscall(struct linux_thread *t, long nr, uint64_t a0, uint64_
     if (h->temp_active)
         deliverable |= ~h->temp_mask;
     h->taken_before = h->taken;
-    if (BTV_UNLIKELY(atomic_load(&t->proc->shared_pending) & deliverable))
-        return -LINUX_ERESTARTSYS;
-    return linux_wait_stub(nr, args, &t->queued, deliverable);
+    bool shared = atomic_load(&t->proc->shared_pending) & deliverable;
+    int64_t ret = BTV_UNLIKELY(shared) ? -LINUX_ERESTARTNOINTR : linux_wait_stub(nr, args, &t->queued, deliverable);
+    if (ret == -LINUX_ERESTARTNOINTR && h->temp_active && !linux_signal_pending(t))
+        ret = -LINUX_ERESTARTSYS; /* a signal that only the temporary mask lets through interrupts the call */
+    return ret;
 }
 
 bool linux_wait_undisturbed(const struct linux_thread *t)

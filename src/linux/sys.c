@@ -417,8 +417,8 @@ static bool socket_has_timeout(const struct sys_row *row, const uint64_t a[6])
 }
 
 /*
- * What an interruption means for this call.  -ERESTARTSYS is a wait that the host's kernel would continue, or that was
- * not begun; -EINTR one that fails after any handler (signal(7)), but goes on when it turns out that none runs.
+ * What an interruption means for this call.  -ERESTARTSYS is a wait that the host's kernel would continue; -EINTR one that
+ * fails after any handler (signal(7)), but goes on when it turns out that none runs.
  */
 static int64_t interrupted(const struct linux_thread *t, const struct sys_row *row, const uint64_t a[6], int64_t ret)
 {

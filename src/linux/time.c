@@ -90,13 +90,11 @@ static int64_t sleep_until(struct linux_thread *t, const uint64_t a[6])
 }
 
 /* A relative sleep that returned `ret` with `left` to go, if it was interrupted. */
-static int64_t sleep_begun(struct linux_thread *t, clockid_t clock, int64_t ret, uint64_t request, struct timespec *left, uint64_t rest)
+static int64_t sleep_begun(struct linux_thread *t, clockid_t clock, int64_t ret, const struct timespec *left, uint64_t rest)
 {
     struct timespec end;
     if (!linux_wait_broken(t, ret))
         return ret;
-    if (ret == -LINUX_ERESTARTSYS && !linux_copy_in(left, request, sizeof *left))
-        return -EFAULT;
     if (!linux_time_end(clock, left, &end))
         return -EINVAL;
     if (rest && !linux_copy_out(rest, left, sizeof *left))
@@ -108,7 +106,7 @@ int64_t linux_sys_nanosleep(struct linux_thread *t, const uint64_t a[6])
 {
     struct timespec left = {0};
     int64_t ret = linux_wait_syscall(t, SYS_nanosleep, a[0], (uint64_t)(uintptr_t)&left, 0, 0, 0, 0);
-    return sleep_begun(t, CLOCK_MONOTONIC, ret, a[0], &left, a[1]);
+    return sleep_begun(t, CLOCK_MONOTONIC, ret, &left, a[1]);
 }
 
 int64_t linux_sys_clock_nanosleep(struct linux_thread *t, const uint64_t a[6])
@@ -118,5 +116,5 @@ int64_t linux_sys_clock_nanosleep(struct linux_thread *t, const uint64_t a[6])
     if (a[1] & TIMER_ABSTIME)
         return sys_wait(t, SYS_clock_nanosleep, a);
     int64_t ret = linux_wait_syscall(t, SYS_clock_nanosleep, a[0], a[1], a[2], (uint64_t)(uintptr_t)&left, 0, 0);
-    return sleep_begun(t, clock, ret, a[2], &left, a[3]);
+    return sleep_begun(t, clock, ret, &left, a[3]);
 }

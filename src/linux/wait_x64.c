@@ -3,9 +3,10 @@
  *
  * Each stub tests a word that the signal handler writes and then makes a system call.  A signal between test and call
  * would be noticed too late; the handler therefore moves a pc found in the window [test, syscall] to where the stub
- * gives up or starts again.  The kernel itself puts the pc back on the syscall instruction when a call that a signal
- * interrupted is to be restarted (all host handlers have SA_RESTART), so that case arrives at the same place, and a call
- * that returns EINTR whatever the flags say does not.
+ * gives up or starts again.  The kernel itself puts the pc back when a call that a signal interrupted is to be restarted
+ * (all host handlers have SA_RESTART), two bytes before the next instruction whatever the length of the one that made the
+ * call: a prefix without meaning tells a call that was interrupted from one that was not begun.  A call that returns EINTR
+ * whatever the flags say comes back as it is.
  * System V calling convention; a system call destroys rcx and r11 only.
  */
 #include "linux/sig.h"
@@ -29,9 +30,14 @@ __asm__(".text\n"
         "    testq %rcx, (%r11)\n"
         "    jnz wait_abort\n"
         "wait_window_end:\n"
+        "    .byte 0x48\n" /* rex.w */
+        "wait_interrupted:\n"
         "    syscall\n"
         "    ret\n"
         "wait_abort:\n"
+        "    movq $-513, %rax\n" /* -LINUX_ERESTARTNOINTR */
+        "    ret\n"
+        "wait_restart:\n"
         "    movq $-512, %rax\n" /* -LINUX_ERESTARTSYS */
         "    ret\n"
         ".size linux_wait_stub, . - linux_wait_stub\n"
@@ -65,17 +71,19 @@ __asm__(".text\n"
         "    syscall\n"
         ".size linux_host_restorer, . - linux_host_restorer\n");
 
-extern const char wait_window_start[], wait_window_end[], wait_abort[], mask_window_start[], mask_window_end[];
+extern const char wait_window_start[], wait_window_end[], wait_interrupted[], wait_abort[], wait_restart[], mask_window_start[], mask_window_end[];
 
 const uint64_t linux_host_sa_flags = LINUX_SA_RESTORER;
 
-_Static_assert(LINUX_ERESTARTSYS == 512, "the constant in linux_wait_stub");
+_Static_assert(LINUX_ERESTARTSYS == 512 && LINUX_ERESTARTNOINTR == 513, "the constants in linux_wait_stub");
 
 void linux_stub_fixup(void *uc)
 {
     greg_t *pc = &((ucontext_t *)uc)->uc_mcontext.gregs[REG_RIP];
     if (*pc >= (greg_t)wait_window_start && *pc <= (greg_t)wait_window_end)
         *pc = (greg_t)wait_abort;
+    else if (*pc == (greg_t)wait_interrupted)
+        *pc = (greg_t)wait_restart;
     else if (*pc >= (greg_t)mask_window_start && *pc <= (greg_t)mask_window_end)
         *pc = (greg_t)mask_window_start;
 }

@@ -4,8 +4,11 @@
 #include "../check.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <linux/futex.h>
 #include <poll.h>
+#include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -18,7 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { TICK_US = 20000, GIVE_UP = 50, ATTEMPTS = 8 };
+enum { TICK_US = 20000, GIVE_UP = 50, ATTEMPTS = 8, PELT_MS = 1000 };
 
 static volatile int ticks;
 static int enough;      /* the tick at which a call that waits is let go */
@@ -91,6 +94,52 @@ static void end(void)
         INTERRUPTED_BY(0, call);          \
         INTERRUPTED_BY(SA_RESTART, call); \
     } while (0)
+
+/* -- a signal on the way into a call that does not wait: its handler comes first, then the call does all that it does -- */
+
+static _Atomic int pelting;
+
+static void *pelt(void *thread)
+{
+    while (pelting) {
+        pthread_kill(*(pthread_t *)thread, SIGUSR2);
+        for (int seen = ticks, i = 0; pelting && seen == ticks && i < 100; i++)
+            sched_yield();
+    }
+    return NULL;
+}
+
+/* Neither waiting nor queued behind anything: no kernel fails one of these with EINTR, whatever the handler's flags. */
+static void pelted(void)
+{
+    struct sigaction sa = {.sa_handler = tick};
+    struct timespec now, start;
+    pthread_t self = pthread_self(), other;
+    int word = 0, fd[2], file = fileno(tmpfile()), wrong[5] = {0};
+    char byte = 'x';
+    ticks = 0;
+    enough = INT_MAX;
+    sigaction(SIGUSR2, &sa, NULL);
+    CHECK(pipe(fd) == 0 && write(file, &byte, 1) == 1, "descriptors");
+    pelting = 1;
+    CHECK(pthread_create(&other, NULL, pelt, &self) == 0, "thread");
+    clock_gettime(CLOCK_MONOTONIC, &start);
+    do {
+        for (int i = 0; i < 100; i++) {
+            wrong[0] += syscall(SYS_futex, &word, FUTEX_WAKE, 1, NULL, NULL, 0) != 0;
+            wrong[1] += pread(file, &byte, 1, 0) != 1;
+            wrong[2] += write(fd[1], &byte, 1) != 1;
+            wrong[3] += read(fd[0], &byte, 1) != 1;
+            wrong[4] += poll(&(struct pollfd){file, POLLIN, 0}, 1, 1000) != 1;
+        }
+        clock_gettime(CLOCK_MONOTONIC, &now);
+    } while ((now.tv_sec - start.tv_sec) * 1000 + (now.tv_nsec - start.tv_nsec) / 1000000 < PELT_MS);
+    pelting = 0;
+    pthread_join(other, NULL);
+    CHECK(wrong[0] + wrong[1] + wrong[2] + wrong[3] + wrong[4] == 0, "%d signals: failed futex %d, pread %d, write %d, read %d, poll %d", ticks, wrong[0],
+          wrong[1], wrong[2], wrong[3], wrong[4]);
+    CHECK(ticks > 10, "%d signals", ticks);
+}
 
 int main(void)
 {
@@ -181,5 +230,6 @@ int main(void)
     long ms = (t1.tv_sec - t0.tv_sec) * 1000 + (t1.tv_nsec - t0.tv_nsec) / 1000000;
     CHECK(ms >= 149 && ms < 400, "%ld ms", ms);
     waitpid(helper, NULL, 0);
+    pelted();
     return check_done();
 }
