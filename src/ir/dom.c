@@ -1,6 +1,7 @@
 /*
  * Reverse post-order by a depth-first walk with its own stack; dominators by the iteration of Cooper, Harvey and
  * Kennedy ("A Simple, Fast Dominance Algorithm", 2001); the dominator tree numbered so that a query is two compares.
+ * Loops from the inside to the outside, each by a walk up from its jumps back.
  */
 #include "ir/dom.h"
 
@@ -136,5 +137,65 @@ enum btv_status ir_flow_compute(struct arena *arena, const struct ir_func *f, st
         number_tree(&w, size);
     }
     *out = w;
+    return BTV_OK;
+}
+
+/* -- loops ------------------------------------------------------------------------------------------------- */
+
+struct loop_walk {
+    const struct ir_flow *flow;
+    struct ir_loops *loops;
+    uint32_t *work; /* blocks to be looked at */
+    uint32_t nwork;
+};
+
+static void push_preds(struct loop_walk *s, uint32_t id)
+{
+    for (uint32_t p = s->flow->pred_at[id]; p < s->flow->pred_at[id + 1]; p++)
+        s->work[s->nwork++] = s->flow->pred[p];
+}
+
+/* Everything on the ways up from the blocks in `work` to the head of loop n; of a loop inside it, on from its head. */
+static void fill_loop(struct loop_walk *s, uint32_t n)
+{
+    struct ir_loops *l = s->loops;
+    l->inner[l->loop[n].head] = n;
+    while (s->nwork) {
+        uint32_t id = s->work[--s->nwork], in = l->inner[id];
+        while (in && l->loop[in].parent)
+            in = l->loop[in].parent;
+        if (in == n)
+            continue;
+        if (in)
+            l->loop[in].parent = n;
+        else
+            l->inner[id] = n;
+        push_preds(s, in ? l->loop[in].head : id);
+    }
+}
+
+enum btv_status ir_loops_compute(struct arena *arena, const struct ir_func *f, const struct ir_flow *flow, struct ir_loops *out)
+{
+    uint32_t npreds = f->first ? flow->pred_at[f->nblocks] : 0;
+    struct ir_loops l = {0};
+    struct loop_walk s = {.flow = flow, .loops = &l};
+    l.loop = ARENA_ARRAY(arena, struct ir_loop, flow->nrpo + 1);
+    l.inner = ARENA_ARRAY(arena, uint32_t, f->nblocks + 1);
+    s.work = ARENA_ARRAY(arena, uint32_t, 3 * (size_t)npreds + 1); /* a jump back; up from a block; up from a loop */
+    if (!arena_ok(arena))
+        return BTV_NOMEM;
+    for (uint32_t k = flow->nrpo; k-- > 0;) { /* a head comes behind those of the loops around it */
+        uint32_t head = flow->rpo[k]->id;
+        for (uint32_t p = flow->pred_at[head]; p < flow->pred_at[head + 1]; p++)
+            if (ir_dominates(flow, head, flow->pred[p]))
+                s.work[s.nwork++] = flow->pred[p];
+        if (!s.nwork)
+            continue;
+        l.loop[++l.nloops].head = head;
+        fill_loop(&s, l.nloops);
+    }
+    for (uint32_t n = l.nloops; n > 0; n--)
+        l.loop[n].depth = 1 + l.loop[l.loop[n].parent].depth;
+    *out = l;
     return BTV_OK;
 }
