@@ -28,19 +28,6 @@ static void clear_bench(struct fold *o, uint32_t first)
     o->bench.first = o->bench.last = NULL;
 }
 
-static void insert_bench_before(struct fold *o, struct ir_block *b, struct ir_ins *i)
-{
-    struct ir_ins *first = o->bench.first, *last = o->bench.last;
-    first->prev = i->prev;
-    last->next = i;
-    if (i->prev)
-        i->prev->next = first;
-    else
-        b->first = first;
-    i->prev = last;
-    o->bench.first = o->bench.last = NULL;
-}
-
 /* Values defined before the pass have an entry in `to`; younger ones are never replaced. */
 static ir_val current(const struct fold *o, ir_val v)
 {
@@ -73,7 +60,7 @@ static void fold_pure(struct fold *o, struct ir_block *b, struct ir_ins *i)
     if (v < first)
         clear_bench(o, first);
     else
-        insert_bench_before(o, b, i);
+        opt_insert_before(b, i, &o->bench);
     o->to[i->dst] = v;
     ir_remove(f, i);
     o->changed = true;

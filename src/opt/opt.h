@@ -22,8 +22,9 @@ enum opt_pass_id {
 /* What a pass works with.  `scratch` is emptied after each pass and is not the function's arena. */
 struct pass_ctx {
     struct arena *scratch;
-    const struct ir_flow *flow; /* valid if the pass needs it */
-    bool changed;               /* out */
+    const struct ir_flow *flow;   /* valid if the pass needs FLOW or LOOPS */
+    const struct ir_loops *loops; /* valid if the pass needs LOOPS */
+    bool changed;                 /* out */
 };
 
 struct opt_pass {
@@ -58,6 +59,8 @@ BTV_NODISCARD enum btv_status opt_run(struct ir_func *f, const struct opt_config
 
 /* Replaces every use of v by to[v], where to[v] is not 0; to[] may chain, not loop.  f->nvals entries. */
 void opt_replace_all(struct ir_func *f, const ir_val *to);
+/* Moves the instructions of `bench`, a block that is in no function, in front of i in b. */
+void opt_insert_before(struct ir_block *b, struct ir_ins *i, struct ir_block *bench);
 /* Unlinks the blocks that cannot be reached from the entry; true if there were some. */
 bool opt_drop_unreachable(struct ir_func *f, const struct ir_flow *w);
 

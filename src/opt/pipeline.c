@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-enum { FLOW = 1 };
+enum { FLOW = 1, LOOPS = 2 };
 
 const struct opt_pass opt_pass[OPT_PASS_COUNT] = {
 #define PASS(name, fn, needs, keeps, doc) {#name, fn, needs, keeps, doc},
@@ -14,7 +14,11 @@ const struct opt_pass opt_pass[OPT_PASS_COUNT] = {
 #undef PASS
 };
 
-const uint8_t opt_default[] = {OPT_fold, OPT_gvn, OPT_state, OPT_dce};
+const uint8_t opt_default[] = {
+#define PASS(name, fn, needs, keeps, doc) OPT_##name,
+#include "opt/passes.def"
+#undef PASS
+};
 const unsigned opt_ndefault = ARRAY_LEN(opt_default);
 
 static int find_pass(const char *word, size_t n)
@@ -46,17 +50,22 @@ enum btv_status opt_parse_list(const char *text, uint8_t *pass, unsigned cap, un
 struct analyses {
     struct arena arena;
     struct ir_flow flow;
-    unsigned valid;
+    struct ir_loops loops;
+    unsigned valid; /* LOOPS only with FLOW */
 };
 
 static enum btv_status provide(struct analyses *a, const struct ir_func *f, unsigned needs)
 {
-    if (!(needs & FLOW & ~a->valid))
-        return BTV_OK;
-    arena_reset(&a->arena);
-    enum btv_status st = ir_flow_compute(&a->arena, f, &a->flow);
-    if (st == BTV_OK)
-        a->valid |= FLOW;
+    enum btv_status st = BTV_OK;
+    if (needs && !(a->valid & FLOW)) {
+        arena_reset(&a->arena);
+        st = ir_flow_compute(&a->arena, f, &a->flow);
+        a->valid = st == BTV_OK ? FLOW : 0;
+    }
+    if (st == BTV_OK && (needs & LOOPS & ~a->valid)) {
+        st = ir_loops_compute(&a->arena, f, &a->flow, &a->loops);
+        a->valid |= st == BTV_OK ? LOOPS : 0;
+    }
     return st;
 }
 
@@ -69,6 +78,7 @@ static enum btv_status run_one(struct ir_func *f, const struct opt_config *cfg, 
         return err_set(err, st, "out of memory for the flow of @%s", f->name ? f->name : "");
     uint64_t start = clock_ns(CLOCK_MONOTONIC);
     cx->flow = &a->flow;
+    cx->loops = &a->loops;
     cx->changed = false;
     st = p->run(f, cx);
     uint64_t ns = clock_ns(CLOCK_MONOTONIC) - start;
@@ -126,6 +136,21 @@ void opt_replace_all(struct ir_func *f, const ir_val *to)
                 for (uint32_t k = 0; k < i->edges[e].to->nparams; k++)
                     i->edges[e].args[k] = resolve(to, i->edges[e].args[k]);
         }
+}
+
+void opt_insert_before(struct ir_block *b, struct ir_ins *i, struct ir_block *bench)
+{
+    struct ir_ins *first = bench->first, *last = bench->last;
+    if (!first)
+        return;
+    first->prev = i->prev;
+    last->next = i;
+    if (i->prev)
+        i->prev->next = first;
+    else
+        b->first = first;
+    i->prev = last;
+    bench->first = bench->last = NULL;
 }
 
 bool opt_drop_unreachable(struct ir_func *f, const struct ir_flow *w)
