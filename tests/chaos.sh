@@ -11,14 +11,15 @@
 #   BTV         btv-run, default build/btv-run        ROW  time limit of one guest in seconds, default 300
 #
 # The suites: the guests of tests/linux/run_guests.sh, tests/guests/engine/*.c and tests/regress/*.c.  `pelt` in the table
-# means: without --chaos, but each guest of the engine is pelted with signals that do nothing unless it handles them.
+# means: without --chaos, but each guest of the engine is pelted with signals that do nothing unless it handles them; `keep`: without it, each guest
+# twice, with a store of translations that all of them fill.
 # A failure prints the one command that repeats it.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 cd "$here/.." || exit 1
 : "${BTV:=build/btv-run}"
-table='no-chain hot=1,max-insns=2 regs=2 cache-kib=64 hot=1,flush-every=20 mix=20 hot=1,drop=50 hot=1,storm=4 hot=1,yield=40 hot=1,alloc=20 io=2 hot=1,region=2 pelt'
-quick_table='hot=1,no-chain,max-insns=2,regs=2 cache-kib=64,mix=20 hot=1,drop=50,storm=4 hot=1,yield=40,flush-every=20 hot=1,alloc=20,io=2 pelt'
+table='no-chain hot=1,max-insns=2 regs=2 cache-kib=64 hot=1,flush-every=20 mix=20 hot=1,drop=50 hot=1,storm=4 hot=1,yield=40 hot=1,alloc=20 io=2 hot=1,region=2 keep pelt'
+quick_table='hot=1,no-chain,max-insns=2,regs=2 cache-kib=64,mix=20 hot=1,drop=50,storm=4 hot=1,yield=40,flush-every=20 hot=1,alloc=20,io=2 keep pelt'
 quick_linux='abi_riscv64 sig_exit sig_frame sig_queue sig_restart sys_exec sys_wait thr_process'
 quick_engine='fault-regs fetch stack 0001-store-halves 0002-followed-jump-back 0004-fork-and-map'
 seed=$((RANDOM * 32768 + RANDOM + 1)) runs='' quick=0 programs='' jobs=1 sets=()
@@ -67,6 +68,13 @@ one() {
     local set=$1 btv=("$BTV" "--chaos=$1") log failed=0 passed=0 f
     log=$work/$(tr '/=,' '___' <<<"$set").log
     [ "$set" != pelt ] || btv=("$work/pelt" 1 "$BTV")
+    if [ "$set" = keep ]; then # the first guests fill it, and each comes back to what it left
+        mkdir -p "$work/kept"
+        btv=("$BTV" "--keep-translations=$work/kept" "--tune=store_hot=1,store_least=1,store_growth=1000000,store_share=10000")
+        for f in "${linux[@]}"; do judge tests/linux/run_guests.sh "$f"; done
+        for f in "${engine[@]}"; do judge tests/run-engine.sh "$f" MODES=default; done
+        ls "$work/kept"/*-* >/dev/null 2>&1 || { failed=$((failed + 1)); echo "FAIL nothing was kept"; }
+    fi
     if [ "$set" != pelt ]; then
         for f in "${linux[@]}"; do
             judge tests/linux/run_guests.sh "$f"

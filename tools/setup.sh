@@ -13,6 +13,7 @@ build='gcc gcc
 /usr/include/stdio.h libc6-dev
 make make
 meson meson
+/usr/include/xxhash.h libxxhash-dev
 ninja ninja-build
 pkg-config pkg-config'
 check='riscv64-linux-gnu-gcc gcc-riscv64-linux-gnu

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -286,6 +287,13 @@ static int apply(struct run *r, enum option_id id, char *value)
         if (r->opt.engine.replay_fd > STDERR_FILENO)
             return -1;
         cli_error(r->self, "--replay-translations=%s: %m; name a file that --record-translations wrote", value);
+        return CLI_USAGE;
+    case OPT_KEEP:
+        mkdir(value, 0700);
+        r->opt.engine.store_fd = open(value, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        if (r->opt.engine.store_fd > STDERR_FILENO)
+            return -1;
+        cli_error(r->self, "--keep-translations=%s: %m; name a directory, or one to be made", value);
         return CLI_USAGE;
     case OPT_PERF:
         r->opt.engine.perf_map = true;

@@ -167,7 +167,7 @@ int64_t linux_program_check(const struct linux_program *prog)
     N(cache, engine.cache_bytes) N(interp, engine.interpret_only) N(check, engine.check_exec)                                  \
     N(jitlo, engine.jit_lo) N(jithi, engine.jit_hi)                                                                            \
     N(trace, trace.topics) N(tracelo, trace.lo) N(tracehi, trace.hi) N(tracefd, trace.fd)                                      \
-    N(avoid, engine.host_features) N(perf, engine.perf_map) N(recordfd, engine.record_fd) N(replayfd, engine.replay_fd) N(timed, engine.timed)                                                                    \
+    N(avoid, engine.host_features) N(perf, engine.perf_map) N(recordfd, engine.record_fd) N(replayfd, engine.replay_fd) N(storefd, engine.store_fd) N(timed, engine.timed)                                                                    \
     N(as, limits.as.set) N(ascur, limits.as.cur) N(asmax, limits.as.max)                                                       \
     N(data, limits.data.set) N(datacur, limits.data.cur) N(datamax, limits.data.max)                                           \
     N(stack, limits.stack.set) N(stackcur, limits.stack.cur) N(stackmax, limits.stack.max)                                     \
@@ -387,6 +387,8 @@ static void keep_open(const struct linux_process *p, bool self, int fd_flags)
         fcntl(p->opt.engine.record_fd, F_SETFD, fd_flags);
     if (p->opt.engine.replay_fd)
         fcntl(p->opt.engine.replay_fd, F_SETFD, fd_flags);
+    if (p->opt.engine.store_fd)
+        fcntl(p->opt.engine.store_fd, F_SETFD, fd_flags);
     if (self)
         fcntl(p->self_fd, F_SETFD, fd_flags);
 }
@@ -529,6 +531,8 @@ int64_t linux_execve(struct linux_thread *t, int dirfd, const char *guest_path, 
         goto close;
     }
 
+    if (!t->in_vfork_child && !p->vfork_child && !t->next && p->threads == t)
+        engine_keep(t->et);
     uint64_t argv_host = argv;
     args.mapped = 0;
     if (script.n) {

@@ -172,6 +172,9 @@ static enum btv_status process_new(const struct linux_options *opt, const struct
         p->opt.engine.record_fd = output_fd(opt->engine.record_fd);
     if (opt->engine.replay_fd)
         p->opt.engine.replay_fd = output_fd(opt->engine.replay_fd);
+    if (opt->engine.store_fd)
+        p->opt.engine.store_fd = output_fd(opt->engine.store_fd);
+    p->opt.engine.guest_cpu = opt->cpu;
     p->opt.engine.place = procmaps_place;
     p->opt.engine.place_ctx = p;
     enum btv_status st = opt->cpu ? guest->select(opt->cpu, err) : BTV_OK;

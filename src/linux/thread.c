@@ -319,6 +319,8 @@ int64_t linux_sys_exit_group(struct linux_thread *t, const uint64_t a[6])
 {
     if (t->in_vfork_child)
         linux_clear_tid(t->clear_child_tid);
+    else if (!t->proc->vfork_child)
+        engine_keep(t->et);
     linux_exit_group(t->proc, (int)a[0]);
 }
 

@@ -171,7 +171,11 @@ static uint32_t front_to_make(const struct engine *e, const struct block *closed
 
 void cache_link(struct engine *e, uint64_t name, struct block *to)
 {
-    const struct block *from = cache_block_of(e, name - 1);
+    cache_link_block(e, cache_block_of(e, name - 1), name, to);
+}
+
+void cache_link_block(struct engine *e, const struct block *from, uint64_t name, struct block *to)
+{
     uint32_t link = offset_of(e, name), own = link - block_offset(e, from), target = block_offset(e, to);
     bool dead = block_is(from, BLOCK_DEAD);
     uint64_t pc;
@@ -512,6 +516,8 @@ static void drop_range(struct engine *e, uint64_t start, uint64_t end, enum drop
         return;
     pthread_mutex_lock(&e->lock);
     e->generation++;
+    if (which == DROP_STALE)
+        store_forget(e, start, end);
     const struct guest_range in = {start, end};
     uint64_t first = ALIGN_DOWN(start, (uint64_t)GUEST_PAGE_SIZE), last = ALIGN_DOWN(end - 1, (uint64_t)GUEST_PAGE_SIZE);
     if ((last - first) >> GUEST_PAGE_BITS < e->npages) {

@@ -74,6 +74,8 @@ enum btv_status engine_new(const struct engine_config *cfg, const struct guest_i
     arena_free(&tmp);
     if (st == BTV_OK)
         st = recording_load(e, err);
+    if (st == BTV_OK)
+        store_open(e);
     if (st != BTV_OK) {
         engine_free(e);
         return err_set(err, st, "cannot start the engine: %s", btv_status_text(st));
@@ -108,6 +110,7 @@ void engine_free(struct engine *e)
         if (e->spare[i])
             release_thread(e->spare[i]);
     cache_free(e);
+    store_close(e);
     heap_free(e->stubs.bytes);
     replay_free(e->replay);
     heap_free(e->shadow);
@@ -312,6 +315,7 @@ void engine_fork_child(struct engine *e, struct engine_thread *t)
     code_disown(e); /* the parent goes on appending to its memory */
     memset(&e->stats, 0, sizeof e->stats);
     memset(&t->stats, 0, sizeof t->stats);
+    store_forked(e);
     chaos_forked(t);
 }
 

@@ -40,6 +40,8 @@ struct engine_config {
     unsigned host_features;   /* mask of host CPU features to avoid */
     bool perf_map;            /* write /tmp/perf-PID.map */
     int record_fd;            /* where translations are recorded (run/replay.h), appended to by forked processes, too; 0: nowhere */
+    int store_fd;             /* the directory in which translations are kept from process to process (run/store.h); 0: they are not */
+    const char *guest_cpu;    /* what guest->select was given, or NULL: kept translations depend on it */
     int replay_fd;            /* a recording: translate this code and no other; 0: none.  Read by engine_new */
     void (*place)(void *ctx, uint64_t pc, struct engine_place *at); /* for both; NULL: addresses count */
     void *place_ctx;
@@ -109,6 +111,12 @@ unsigned engine_own_threads(struct engine *e);
 void engine_fork_prepare(struct engine *e);
 void engine_fork_parent(struct engine *e);
 void engine_fork_child(struct engine *e, struct engine_thread *t);
+
+/*
+ * Keeps what was translated for later processes, if there is a store.  Before the process ends or becomes another program: guest threads other than t,
+ * whose engine_run must not be on, stay out of emitted code meanwhile.
+ */
+void engine_keep(struct engine_thread *t);
 
 void engine_print_stats(const struct engine *e, struct str *s);
 

@@ -218,6 +218,19 @@ static bool run_block(struct engine_thread *t, struct block *b, enum engine_stop
     }
 }
 
+/*
+ * Was code for pc kept by an earlier process?  Asked once, when the interpreter comes there first; what is there is as good as hot.
+ * Counters are shared, so some is found only when it is hot anyway.
+ */
+static bool is_kept(struct engine *e, uint64_t pc)
+{
+    uint8_t *visits = run_visits(e, pc);
+    if (!e->store || *visits != 1 || !store_has(e, pc))
+        return false;
+    *visits = UINT8_MAX - 1;
+    return true;
+}
+
 /* One round.  True: go on. */
 static bool step(struct engine_thread *t, enum engine_stop *stop)
 {
@@ -226,7 +239,7 @@ static bool step(struct engine_thread *t, enum engine_stop *stop)
     if (BTV_UNLIKELY(e->chaotic) && chaos_interprets(t))
         return run_interpret(t, e->tune.interp_insns, stop);
     /* Nothing is translated before it is hot, and what was translated stays hot. */
-    if (run_is_hot(e, pc) && !e->cfg.interpret_only && e->host->fp_enter(&t->cpu)) {
+    if ((run_is_hot(e, pc) || is_kept(e, pc)) && !e->cfg.interpret_only && e->host->fp_enter(&t->cpu)) {
         atomic_store(&t->in_code, true);
         if (e->stopping) { /* seen after in_code was set: either the stopper waits for us or we wait for it */
             atomic_store(&t->in_code, false);

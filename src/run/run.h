@@ -15,6 +15,7 @@
  *   tier.c       finding hot code, and the background thread that makes regions
  *   chaos.c      --chaos
  *   recording.c  --record-translations, --replay-translations; replay.c is the format
+ *   store.c      translations kept by earlier processes; kept.c is the format of one, keep.c writes them
  *
  * Code memory is shared memory mapped readable and executable, never writable.  Code is appended, and its links changed, through a second
  * view of it elsewhere in the address space, readable and writable, never executable.  After fork, parent and child share what they had
@@ -211,6 +212,7 @@ struct engine {
     struct jump_entry all_miss[CPU_JUMP_ENTRIES]; /* what cpu.jumps points at while an interrupt is wanted */
     FILE *perf_map;
     struct replay *replay;    /* NULL: translate what is hot */
+    struct store *store;      /* NULL: nothing is kept; under the lock */
 
     /* the background thread: tier.c */
     struct tier *tier;        /* NULL: there is none */
@@ -270,6 +272,8 @@ BTV_NODISCARD enum btv_status cache_publish(struct engine *e, const struct sourc
 /* Where the link of that name leads. */
 uint64_t cache_link_pc(struct engine *e, uint64_t name);
 void cache_link(struct engine *e, uint64_t name, struct block *to);       /* lock held */
+/* The same, where it is known which block the link is in. */
+void cache_link_block(struct engine *e, const struct block *from, uint64_t name, struct block *to);
 /* The same for the inline cache of an indirect jump, unless it is filled. */
 void cache_fill(struct engine *e, uint64_t name, struct block *to);       /* lock held */
 void cache_kill(struct engine *e, struct block *b);                       /* lock held; then cache_settle */
@@ -420,6 +424,9 @@ void engine_ask_sample(struct engine_thread *t);
 /* -- translate.c -- */
 /* NULL: leave it to the interpreter (t->err may tell why). */
 struct block *translate(struct engine_thread *t, uint64_t pc);
+/* Lifts and emits what starts at pc, in the thread's scratch arena.  No lock held. */
+BTV_NODISCARD enum btv_status translate_code(struct engine_thread *t, const struct guest_code *fetch, uint64_t pc, unsigned max_insns, struct guest_lift *g,
+                                             struct host_code *code);
 /* guest->lift, where guest memory may go away meanwhile: BTV_HOST.  No lock may be held. */
 BTV_NODISCARD enum btv_status run_lift(const struct guest_isa *guest, struct guest_lift *g, struct ir_func *f);
 const uint8_t *fetch_code(void *thread, uint64_t pc, size_t *avail);
@@ -470,6 +477,20 @@ void recording_thread_free(struct engine_thread *t);
 unsigned recording_wants(struct engine_thread *t, enum run_tier tier, uint64_t pc);
 /* record_fd is set: pc was translated. */
 void recording_note(struct engine_thread *t, enum run_tier tier, uint64_t pc, unsigned insns);
+
+/* -- store.c -- */
+/* Sets engine.store if translations are to be kept and can be. */
+void store_open(struct engine *e);
+void store_close(struct engine *e);
+void store_forked(struct engine *e); /* in the child */
+/* Is there a kept translation of what starts at pc?  No lock held. */
+bool store_has(struct engine *e, uint64_t pc);
+/* Gets it, as lift and emit would have made it, if it was made of what memory holds.  Resets and uses the thread's scratch arena.  No lock held. */
+bool store_load(struct engine_thread *t, uint64_t pc, struct guest_lift *g, struct host_code *code);
+/* pc was translated.  Lock held, like for the next. */
+void store_note(struct engine *e, uint64_t pc);
+/* Other memory may lie there from now on. */
+void store_forget(struct engine *e, uint64_t start, uint64_t end);
 
 /* -- fault.c -- */
 /* Calls read, which may touch guest memory and the thread's scratch arena but take no lock; BTV_HOST if that memory is not there. */

@@ -47,11 +47,11 @@ enum btv_status run_lift(const struct guest_isa *guest, struct guest_lift *g, st
     return run_guarded(lift, &(struct lifting){guest, g, f});
 }
 
-static enum btv_status make(struct engine_thread *t, uint64_t pc, unsigned max_insns, struct guest_lift *g, struct host_code *code)
+enum btv_status translate_code(struct engine_thread *t, const struct guest_code *fetch, uint64_t pc, unsigned max_insns, struct guest_lift *g,
+                               struct host_code *code)
 {
     struct engine *e = t->engine;
-    arena_reset(&t->scratch);
-    *g = (struct guest_lift){.pc = pc, .code = &t->fetch, .max_insns = max_insns, .max_side_exits = e->tune.max_side_exits, .follow_jumps = e->tune.follow_jumps};
+    *g = (struct guest_lift){.pc = pc, .code = fetch, .max_insns = max_insns, .max_side_exits = e->tune.max_side_exits, .follow_jumps = e->tune.follow_jumps};
     struct ir_func *f = ir_func_new(&t->scratch, &e->guest->slots, NULL);
     if (!f)
         return BTV_NOMEM;
@@ -77,9 +77,10 @@ static enum btv_status make(struct engine_thread *t, uint64_t pc, unsigned max_i
     pthread_mutex_unlock(&e->lock);
     st = e->host->emit(&t->scratch, &hcfg, f, code);
     if (st == BTV_OK && trace_at(TRACE_emit, pc))
-        trace_emitted(e, &t->fetch, code, pc);
+        trace_emitted(e, fetch, code, pc);
     return st;
 }
+
 
 static uint64_t now_ms(void)
 {
@@ -129,7 +130,8 @@ static struct block *translate_untimed(struct engine_thread *t, uint64_t pc)
         uint64_t gen = atomic_load_explicit(&e->generation, memory_order_acquire);
         struct guest_lift g;
         struct host_code code;
-        enum btv_status st = make(t, pc, max, &g, &code);
+        arena_reset(&t->scratch);
+        enum btv_status st = translate_code(t, &t->fetch, pc, max, &g, &code);
         if (st == BTV_LIMIT && max > 1) {
             max = max / 2;
             TRACE_AT(block, pc, "0x%llx refused, again with %u instructions", (unsigned long long)pc, max);
@@ -144,6 +146,8 @@ static struct block *translate_untimed(struct engine_thread *t, uint64_t pc)
         bool same = gen == e->generation;
         if (same)
             b = publish(t, &(struct source){g.pc, g.insns, g.nranges, g.range, g.bytes}, &code);
+        if (b)
+            store_note(e, pc);
         pthread_mutex_unlock(&e->lock);
         if (same && b && BTV_UNLIKELY(recorded)) {
             t->stats.replayed++;
@@ -159,6 +163,75 @@ static struct block *translate_untimed(struct engine_thread *t, uint64_t pc)
     return NULL;
 }
 
+/* -- kept translations ------------------------------------------------------------------------------------------------ */
+
+/* Blocks from the store that lead to each other. */
+#define AHEAD 64
+struct group {
+    uint64_t todo[4 * AHEAD]; /* pcs, the next one last */
+    unsigned ntodo, nlinks;
+    struct group_link {
+        struct block *from;
+        struct host_link link;
+    } link[4 * AHEAD];
+};
+
+static struct block *take_one(struct engine_thread *t, uint64_t pc, struct group *group)
+{
+    struct engine *e = t->engine;
+    uint64_t gen = atomic_load_explicit(&e->generation, memory_order_acquire);
+    struct guest_lift g;
+    struct host_code code;
+    struct block *b = NULL;
+    if (!store_load(t, pc, &g, &code))
+        return NULL;
+    unsigned first = group->nlinks;
+    for (unsigned i = 0; i < code.nlinks && group->nlinks < ARRAY_LEN(group->link); i++) /* publishing changes their order */
+        group->link[group->nlinks++].link = code.link[i];
+    pthread_mutex_lock(&e->lock);
+    if (gen == e->generation)
+        b = publish(t, &(struct source){g.pc, g.insns, g.nranges, g.range, g.bytes}, &code);
+    pthread_mutex_unlock(&e->lock);
+    if (!b) {
+        group->nlinks = first;
+        return NULL;
+    }
+    for (unsigned i = group->nlinks; i-- > first;) { /* the way straight on, which comes first in the code, is to be next to it */
+        group->link[i].from = b;
+        if (group->ntodo < ARRAY_LEN(group->todo))
+            group->todo[group->ntodo++] = group->link[i].link.pc;
+    }
+    return b;
+}
+
+/*
+ * The block for pc from the store and, because it was kept for being used, what it leads to, so that links need not be found one after the other by taking them.
+ * NULL: it is not there.
+ */
+static struct block *take_kept(struct engine_thread *t, uint64_t pc)
+{
+    struct engine *e = t->engine;
+    struct group group;
+    group.ntodo = group.nlinks = 0;
+    uint64_t gen = atomic_load_explicit(&e->generation, memory_order_acquire);
+    struct block *b = take_one(t, pc, &group);
+    if (!b)
+        return NULL;
+    for (unsigned n = 1; group.ntodo && n < e->tune.store_ahead; n++) {
+        uint64_t next = group.todo[--group.ntodo];
+        if (!cache_find(e, next))
+            take_one(t, next, &group);
+    }
+    pthread_mutex_lock(&e->lock);
+    for (unsigned i = 0; i < group.nlinks && gen == e->generation && !e->cfg.no_chain; i++) {
+        struct block *from = group.link[i].from, *to = cache_find(e, group.link[i].link.pc);
+        if (to)
+            cache_link_block(e, from, (uint64_t)(uintptr_t)block_code(e, from) + group.link[i].link.at, to);
+    }
+    pthread_mutex_unlock(&e->lock);
+    return b;
+}
+
 struct block *translate(struct engine_thread *t, uint64_t pc)
 {
     struct engine *e = t->engine;
@@ -169,7 +242,9 @@ struct block *translate(struct engine_thread *t, uint64_t pc)
         e->pause_until_ms = 0;
     }
     uint64_t start = BTV_UNLIKELY(e->cfg.timed) ? clock_ns(CLOCK_THREAD_CPUTIME_ID) : 0, before = BTV_UNLIKELY(e->pays) ? clock_ns(CLOCK_MONOTONIC) : 0;
-    struct block *b = translate_untimed(t, pc);
+    struct block *b = e->store ? take_kept(t, pc) : NULL;
+    if (!b)
+        b = translate_untimed(t, pc);
     if (BTV_UNLIKELY(start))
         t->stats.tier[TIER_BASELINE].translate_ns += clock_ns(CLOCK_THREAD_CPUTIME_ID) - start;
     if (BTV_UNLIKELY(before))
