@@ -229,8 +229,7 @@ struct linux_thread {
     struct { bool on; uint64_t start, len, selector; } dispatch; /* PR_SET_SYSCALL_USER_DISPATCH: secfilter.c */
     uint64_t clear_child_tid;      /* set_tid_address, CLONE_CHILD_CLEARTID */
     uint64_t robust_list, robust_len;
-    uint64_t restart_nr, restart_arg[6]; /* the interrupted call, for restart */
-    struct { uint64_t nr, a[6]; } restart_block;
+    uint64_t restart_nr;           /* the call that restart_syscall(2) continues */
     bool in_vfork_child;           /* on a stack of its own in memory shared with the parent: thread.c */
     _Atomic uint32_t go;           /* a new thread waits until its creator has written what the guest sees of it: clone.c */
     int apart;                     /* what it does not share with its creator: flags for unshare(2) */

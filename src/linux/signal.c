@@ -143,6 +143,8 @@ bool linux_wait_undisturbed(const struct linux_thread *t)
 int64_t linux_restart_later(struct linux_thread *t, int64_t (*fn)(struct linux_thread *t, const uint64_t a[6]), const uint64_t a[6])
 {
     struct signal_state *h = t->signal_private;
+    if (h->call_nr != sys_restart_number(t->proc->abi))
+        t->restart_nr = h->call_nr;
     h->restart = fn;
     memcpy(h->restart_arg, a, sizeof h->restart_arg);
     return -LINUX_ERESTART_RESTARTBLOCK;

@@ -214,7 +214,7 @@ static bool add_special(struct linux_thread *t, const struct sys_row *row, struc
     if (is_row(row, SYS_ROW_clone)) {
         add_clone(t, x);
     } else if (is_row(row, SYS_ROW_restart_syscall)) {
-        const struct sys_row *what = sys_row_find(t->proc->abi, t->restart_block.nr);
+        const struct sys_row *what = sys_row_find(t->proc->abi, t->restart_nr);
         str_add(x->s, "<... resuming interrupted %s ...>", what ? what->name : "system call");
     } else {
         return false;

@@ -454,11 +454,6 @@ static int64_t call(struct linux_thread *t, const struct sys_row *row, const uin
     return interrupted(t, row, a, ret);
 }
 
-static bool wants_restart(int64_t ret)
-{
-    return ret == -LINUX_ERESTARTSYS || ret == -LINUX_ERESTARTNOHAND || ret == -LINUX_ERESTART_RESTARTBLOCK;
-}
-
 void linux_syscall(struct linux_thread *t)
 {
     const struct linux_abi *abi = t->proc->abi;
@@ -475,7 +470,6 @@ void linux_syscall(struct linux_thread *t)
     if (BTV_UNLIKELY(trace))
         sys_strace_enter(t, row, nr, a, &st);
 
-    t->restart_nr = SYS_NO_RESTART;
     int64_t ret = -ENOSYS;
     bool allowed = !(BTV_UNLIKELY(t->dispatch.on) && seccomp_dispatches(t, nr, &ret));
     if (allowed && BTV_UNLIKELY(atomic_load_explicit(&t->seccomp, memory_order_relaxed) != NULL))
@@ -490,10 +484,6 @@ void linux_syscall(struct linux_thread *t)
               (unsigned long long)a[1], (unsigned long long)a[2]);
     }
 
-    if (wants_restart(ret)) {
-        t->restart_nr = nr;
-        memcpy(t->restart_arg, a, sizeof a);
-    }
     if (ret != LINUX_SIGRETURN_DONE)
         cpu->slot[abi->slot_ret] = (uint64_t)ret;
     if (BTV_UNLIKELY(trace))

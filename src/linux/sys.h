@@ -18,7 +18,6 @@ struct msghdr;
 #define SYS_USER_END UINT64_C(0x7ffffffff000) /* of 47 bits of user space, here and on RISC-V with Sv48 */
 #define PR_MDWE_REFUSE_EXEC_GAIN_ 1u /* linux/prctl.h since 6.3 and 6.6 */
 #define PR_MDWE_NO_INHERIT_ 2u
-#define SYS_NO_RESTART UINT64_MAX /* restart_nr when no call is to be restarted */
 
 enum sys_arg_kind {
     SYS_A_NONE, /* end of the arguments; as a result: does not return */

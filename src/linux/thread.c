@@ -58,7 +58,6 @@ struct linux_thread *linux_thread_make(struct linux_process *p)
     if (!t)
         return NULL;
     t->proc = p;
-    t->restart_nr = SYS_NO_RESTART;
     linux_signal_thread_init(t);
     if (!t->signal_private)
         goto fail;
