@@ -46,6 +46,11 @@ print("Python", sys.version.split()[0], platform.machine(), sum(i * i for i in r
 t = [threading.Thread(target=lambda i=i: print("thread", i)) for i in range(3)]
 [x.start() for x in t]; [x.join() for x in t]
 print(hashlib.sha256(b"btv").hexdigest(), 2 ** 200 % 1000003, 0.1 + 0.2)'
+    title "a start with the translations that earlier ones kept (processor time)"
+    start="-L $root $root/usr/bin/python3 -c pass"
+    # shellcheck disable=SC2086  # words
+    for _ in 1 2 3 4; do "$run" --keep-translations="$work/kept" $start; done
+    show "$btv" bench -n 8 -m cpu "anew=$run $start" "kept=$run --keep-translations=$work/kept $start"
     # shellcheck disable=SC2016
     show "$run" -L "$root" "$root/usr/bin/gawk" 'BEGIN { for (i = 1; i <= 1000; i++) s += sqrt(i); printf "gawk %.12f\n", s }'
 else
