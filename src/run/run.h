@@ -180,6 +180,7 @@ struct engine {
     uint64_t code_cap, code_used;
     uint8_t *write;           /* the same memory, writable */
     bool own;                 /* the memory is this process's to append to; not so in a new child of fork (cache_disown) */
+    uint64_t ready;           /* up to here its pages are there */
     uint64_t written_from;    /* since it was here that code was appended, the writable view has become resident */
     uint8_t *piece;           /* one for each CODE_PIECE_BYTES: this process's own, or how often it wished to change it */
     bool killed, unkillable;  /* blocks died; some of them could not be closed: cache_settle */
