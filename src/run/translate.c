@@ -109,6 +109,14 @@ pause: /* interpret for a while, then try again */
     return NULL;
 }
 
+/* If its target is there, the link need not be found by being taken.  Lock held. */
+static void make_link(struct engine *e, const struct block *from, const struct host_link *l)
+{
+    struct block *to = e->cfg.no_chain ? NULL : cache_find(e, l->pc);
+    if (to)
+        cache_link_block(e, from, (uint64_t)(uintptr_t)block_code(e, from) + l->at, to);
+}
+
 /* At once, by the guest's thread: --chaos=region. */
 static void make_region(struct engine_thread *t, uint64_t pc)
 {
@@ -130,6 +138,7 @@ static struct block *translate_untimed(struct engine_thread *t, uint64_t pc)
         uint64_t gen = atomic_load_explicit(&e->generation, memory_order_acquire);
         struct guest_lift g;
         struct host_code code;
+        struct host_link link[HOST_MAX_LINKS]; /* publishing changes their order */
         arena_reset(&t->scratch);
         enum btv_status st = translate_code(t, &t->fetch, pc, max, &g, &code);
         if (st == BTV_LIMIT && max > 1) {
@@ -141,11 +150,14 @@ static struct block *translate_untimed(struct engine_thread *t, uint64_t pc)
         /* Without an instruction there is nothing to keep: code that cannot be fetched now may appear without notice. */
         if (st != BTV_OK || !g.nranges || !g.insns)
             return NULL;
+        memcpy(link, code.link, code.nlinks * sizeof *link);
         pthread_mutex_lock(&e->lock);
         struct block *b = NULL;
         bool same = gen == e->generation;
         if (same)
             b = publish(t, &(struct source){g.pc, g.insns, g.nranges, g.range, g.bytes}, &code);
+        for (unsigned i = 0; b && i < code.nlinks; i++)
+            make_link(e, b, &link[i]);
         if (b)
             store_note(e, pc);
         pthread_mutex_unlock(&e->lock);
@@ -171,7 +183,7 @@ struct group {
     uint64_t todo[4 * AHEAD]; /* pcs, the next one last */
     unsigned ntodo, nlinks;
     struct group_link {
-        struct block *from;
+        const struct block *from;
         struct host_link link;
     } link[4 * AHEAD];
 };
@@ -185,28 +197,26 @@ static struct block *take_one(struct engine_thread *t, uint64_t pc, struct group
     struct block *b = NULL;
     if (!store_load(t, pc, &g, &code))
         return NULL;
-    unsigned first = group->nlinks;
-    for (unsigned i = 0; i < code.nlinks && group->nlinks < ARRAY_LEN(group->link); i++) /* publishing changes their order */
-        group->link[group->nlinks++].link = code.link[i];
+    unsigned first = group->nlinks, last = first;
+    for (unsigned i = 0; i < code.nlinks && last < ARRAY_LEN(group->link); i++)
+        group->link[last++].link = code.link[i];
     pthread_mutex_lock(&e->lock);
     if (gen == e->generation)
         b = publish(t, &(struct source){g.pc, g.insns, g.nranges, g.range, g.bytes}, &code);
     pthread_mutex_unlock(&e->lock);
-    if (!b) {
-        group->nlinks = first;
+    if (!b)
         return NULL;
-    }
-    for (unsigned i = group->nlinks; i-- > first;) { /* the way straight on, which comes first in the code, is to be next to it */
-        group->link[i].from = b;
+    group->nlinks = last;
+    while (last-- > first) { /* the way straight on, which comes first in the code, is to be next to it */
+        group->link[last].from = b;
         if (group->ntodo < ARRAY_LEN(group->todo))
-            group->todo[group->ntodo++] = group->link[i].link.pc;
+            group->todo[group->ntodo++] = group->link[last].link.pc;
     }
     return b;
 }
 
 /*
- * The block for pc from the store and, because it was kept for being used, what it leads to, so that links need not be found one after the other by taking them.
- * NULL: it is not there.
+ * The block for pc from the store and, because it was kept for being used, what it leads to.  NULL: it is not there.
  */
 static struct block *take_kept(struct engine_thread *t, uint64_t pc)
 {
@@ -223,11 +233,8 @@ static struct block *take_kept(struct engine_thread *t, uint64_t pc)
             take_one(t, next, &group);
     }
     pthread_mutex_lock(&e->lock);
-    for (unsigned i = 0; i < group.nlinks && gen == e->generation && !e->cfg.no_chain; i++) {
-        struct block *from = group.link[i].from, *to = cache_find(e, group.link[i].link.pc);
-        if (to)
-            cache_link_block(e, from, (uint64_t)(uintptr_t)block_code(e, from) + group.link[i].link.at, to);
-    }
+    for (unsigned i = 0; i < group.nlinks && gen == e->generation; i++)
+        make_link(e, group.link[i].from, &group.link[i].link);
     pthread_mutex_unlock(&e->lock);
     return b;
 }
