@@ -17,6 +17,35 @@ uint64_t fib(unsigned rounds)
     return fib_of(rounds);
 }
 
+/* Functions of a few instructions, one with branches. */
+__attribute__((noinline)) static uint32_t turn(uint32_t x, unsigned k)
+{
+    return x << k | x >> (32 - k);
+}
+
+__attribute__((noinline)) static uint32_t mix(uint32_t x)
+{
+    x = (x ^ x >> 15) * 0x2c1b3c6du;
+    return x ^ x >> 12;
+}
+
+__attribute__((noinline)) static unsigned class_of(unsigned c)
+{
+    if (c >= 'a' && c <= 'z')
+        return 1;
+    return c >= '0' && c <= '9' ? 2 : c == ' ' ? 3 : 0;
+}
+
+uint64_t leaves(unsigned rounds)
+{
+    uint32_t h = 1, count[4] = {0};
+    for (unsigned i = 0; i < rounds; i++) {
+        h = turn(h, 7 + (i & 7)) + mix(i);
+        count[class_of(h & 127)]++;
+    }
+    return h ^ (uint64_t)(count[1] ^ count[2] << 8 ^ count[3] << 16) << 32;
+}
+
 __attribute__((noinline)) static uint64_t descend(unsigned n)
 {
     uint64_t below = n;

@@ -4,6 +4,9 @@
  * From the hot pc the control flow is followed while code looks used, up to a bound; what cannot come back to the hot pc is left out.  The blocks are lifted once more, jumps between them become edges, and the emitter gets
  * pins chosen for this region: a slot used in its inner loops takes the register of one that is not.
  *
+ * Short functions that call nobody are part of the code that calls them, once for each call: the call is an edge, and so is their return, behind
+ * a test where it is not sure.
+ *
  * A region is published as the block of its first pc.  The baseline's blocks for the pcs inside stay for who comes from elsewhere.
  * Works without a lock in an arena of the caller's, on guest code read through the caller's `fetch`; sets of nodes are 64-bit masks.
  */
@@ -19,13 +22,22 @@
 #define MAX_DEPTH 4        /* of loops that count */
 #define DEPTH_FACTOR 8     /* how many times a loop is assumed to run */
 #define TEMPORARY_GAIN 8   /* one more temporary saves a memory operation for one in so many of the values made */
+#define MAX_CALLS 64       /* whose callees are inside, or were looked at and did not fit */
 #define NONE (-1)
+
+/* A call whose callee is translated inside: nodes of it belong to this call alone.  Number 0 is the code around all of them. */
+struct context {
+    uint64_t callee, back; /* where it goes, and where it comes back to in context 0 */
+    unsigned insns;
+    bool outside; /* the callee does not fit: there are no nodes of it */
+};
 
 struct node {
     uint64_t pc, end;
     uint64_t taken, next; /* where it goes, CPU_NO_PC: nowhere that is known */
     uint64_t back;        /* where the call at its end returns to, or CPU_NO_PC */
     uint64_t stop;        /* where it was told to end, 0: nowhere */
+    unsigned context, next_context; /* its own, which is that of `taken` and `back`, too; that of `next` */
     unsigned insns, depth; /* insns 0: not looked at yet */
     bool ahead;           /* the baseline does its rounds with vectors */
     struct ir_block *block;
@@ -38,18 +50,22 @@ struct region {
     struct ir_func *f;
     struct node node[MAX_NODES];
     unsigned nnodes;
+    struct context context[MAX_CALLS];
+    unsigned ncontexts;
     uint64_t succ[MAX_NODES], pred[MAX_NODES]; /* masks of nodes */
     uint64_t kept;                             /* nodes that belong to it */
     uint8_t order[MAX_NODES];                  /* of the code */
     unsigned norder;
     struct guest_range range[BLOCK_MAX_RANGES];
+    uint8_t *bytes; /* of the ranges, one behind the other */
+    size_t nbytes;
     struct host_config cfg, outer;
 };
 
-static int node_at(const struct region *r, uint64_t pc)
+static int node_at(const struct region *r, unsigned context, uint64_t pc)
 {
-    for (unsigned n = 0; n < r->nnodes; n++)
-        if (r->node[n].pc == pc)
+    for (unsigned n = 0; n < r->nnodes && pc != CPU_NO_PC; n++)
+        if (r->node[n].pc == pc && r->node[n].context == context)
             return (int)n;
     return NONE;
 }
@@ -62,33 +78,56 @@ static bool lift(struct region *r, struct ir_func *f, struct guest_lift *g, uint
     return run_lift(r->engine->guest, g, f) == BTV_OK && g->insns;
 }
 
+/* The context of `callee`, which node n calls at its end, or that of n: it is outside. */
+static unsigned enter_callee(struct region *r, const struct node *n, uint64_t callee)
+{
+    if (n->context)
+        return n->context;
+    for (unsigned c = 1; c < r->ncontexts; c++)
+        if (r->context[c].back == n->back || (r->context[c].callee == callee && r->context[c].outside))
+            return r->context[c].outside ? 0 : c;
+    if (r->ncontexts == MAX_CALLS || !r->engine->tune.region_callee || !engine_is_warm(r->engine, callee))
+        return 0;
+    r->context[r->ncontexts] = (struct context){.callee = callee, .back = n->back};
+    return r->ncontexts++;
+}
+
 /* Where the block that was just appended goes. */
-static void look_around(struct node *n, const struct ir_func *f)
+static void look_around(struct region *r, struct node *n, const struct ir_func *f)
 {
     const struct ir_ins *last = f->last->last, *side = last->prev;
     n->taken = n->next = n->back = CPU_NO_PC;
-    if (last->op == IR_OP_GOTO) {
-        n->next = last->aux ? CPU_NO_PC : last->imm;
-        n->back = last->aux ? last->aux : CPU_NO_PC;
+    n->next_context = n->context;
+    if (last->op == IR_OP_GOTO && last->aux) {
+        n->back = last->aux;
+        n->next_context = enter_callee(r, n, last->imm);
+        n->next = n->next_context != n->context ? last->imm : CPU_NO_PC;
+    } else if (last->op == IR_OP_GOTO) {
+        n->next = last->imm;
         if (side && side->op == IR_OP_EXITIF)
             n->taken = side->imm;
     } else if (last->op == IR_OP_GOTOIND && last->imm == IR_JUMP_CALL && last->aux) {
         n->back = last->aux;
+    } else if (last->op == IR_OP_GOTOIND && last->imm == IR_JUMP_RET && n->context) {
+        n->next = r->context[n->context].back;
+        n->next_context = 0;
     }
 }
 
-static void add_node(struct region *r, uint64_t pc)
+static void add_node(struct region *r, unsigned context, uint64_t pc)
 {
-    if (pc != CPU_NO_PC && node_at(r, pc) == NONE && r->nnodes < r->engine->tune.region_blocks && engine_is_warm(r->engine, pc))
-        r->node[r->nnodes++].pc = pc;
+    if (pc == CPU_NO_PC || node_at(r, context, pc) != NONE || r->nnodes == r->engine->tune.region_blocks || !engine_is_warm(r->engine, pc))
+        return;
+    r->node[r->nnodes].context = context;
+    r->node[r->nnodes++].pc = pc;
 }
 
-/* The first pc behind `pc` at which another node starts. */
-static uint64_t next_start(const struct region *r, uint64_t pc)
+/* The first pc behind that of n at which another node of its context starts. */
+static uint64_t next_start(const struct region *r, const struct node *n)
 {
     uint64_t stop = 0;
     for (unsigned k = 0; k < r->nnodes; k++)
-        if (r->node[k].pc > pc && (!stop || r->node[k].pc < stop))
+        if (r->node[k].context == n->context && r->node[k].pc > n->pc && (!stop || r->node[k].pc < stop))
             stop = r->node[k].pc;
     return stop;
 }
@@ -99,7 +138,7 @@ static bool look_at(struct region *r, struct node *n)
     struct guest_lift g;
     struct ir_rounds rounds;
     struct ir_func *f = ir_func_new(r->arena, &r->engine->guest->slots, NULL);
-    n->stop = next_start(r, n->pc);
+    n->stop = next_start(r, n);
     if (!f || !lift(r, f, &g, n->pc, n->stop))
         return false;
     if (n->stop && g.range[0].end > n->stop)
@@ -107,7 +146,7 @@ static bool look_at(struct region *r, struct node *n)
     n->ahead = ir_rounds_find(f, &rounds);
     n->end = g.range[g.nranges - 1].end;
     n->insns = g.insns;
-    look_around(n, f);
+    look_around(r, n, f);
     return true;
 }
 
@@ -118,6 +157,31 @@ static uint64_t loop_start(struct region *r, uint64_t pc)
     return look_at(r, &branch) && branch.insns == 1 && branch.taken < pc ? branch.taken : pc;
 }
 
+/* A callee is inside as a whole or not at all: it calls nobody, is short, and the baseline does not do its loops with vectors. */
+static bool fits(const struct region *r, const struct node *n)
+{
+    return !n->context || (n->back == CPU_NO_PC && !n->ahead && r->context[n->context].insns <= r->engine->tune.region_callee);
+}
+
+/* Takes the nodes of a context out again. */
+static void put_outside(struct region *r, unsigned context)
+{
+    unsigned left = 0;
+    r->context[context].outside = true;
+    for (unsigned k = 0; k < r->nnodes; k++) {
+        struct node n = r->node[k];
+        if (n.context == context)
+            continue;
+        if (n.next_context == context) {
+            n.next_context = n.context;
+            n.next = CPU_NO_PC;
+        }
+        r->node[left++] = n;
+    }
+    memset(r->node + left, 0, (r->nnodes - left) * sizeof *r->node);
+    r->nnodes = left;
+}
+
 /*
  * Nodes end where others start, so each new one may change those found before it: those are looked at again.  What had no
  * place any more stays outside.
@@ -125,11 +189,12 @@ static uint64_t loop_start(struct region *r, uint64_t pc)
 static bool discover(struct region *r, uint64_t pc)
 {
     unsigned insns = 0;
-    r->node[r->nnodes++].pc = pc;
+    r->node[0].pc = pc;
+    r->nnodes = r->ncontexts = 1;
     for (unsigned k = 0; k < r->nnodes;) {
         struct node *n = &r->node[k];
         bool again = n->insns;
-        if (again && n->stop == next_start(r, n->pc)) {
+        if (again && n->stop == next_start(r, n)) {
             k++;
             continue;
         }
@@ -139,22 +204,27 @@ static bool discover(struct region *r, uint64_t pc)
             r->nnodes = k; /* the ones behind it were not looked at either: they may come from it */
             break;
         }
+        k = 0;
+        insns += again ? 0 : n->insns;
+        r->context[n->context].insns += again ? 0 : n->insns;
+        if (!fits(r, n)) {
+            put_outside(r, n->context);
+            continue;
+        }
         if (n->ahead)
             return false; /* the baseline does better: with vectors */
-        insns += again ? 0 : n->insns;
         if (insns < r->engine->tune.region_insns) {
-            add_node(r, n->next);
-            add_node(r, n->taken);
-            add_node(r, n->back);
+            add_node(r, n->next_context, n->next);
+            add_node(r, n->context, n->taken);
+            add_node(r, n->context, n->back);
         }
-        k = 0;
     }
     return true;
 }
 
-static void connect(struct region *r, unsigned from, uint64_t pc)
+static void connect(struct region *r, unsigned from, unsigned context, uint64_t pc)
 {
-    int to = pc == CPU_NO_PC ? NONE : node_at(r, pc);
+    int to = node_at(r, context, pc);
     if (to == NONE)
         return;
     r->succ[from] |= UINT64_C(1) << to;
@@ -183,10 +253,11 @@ static bool select_nodes(struct region *r)
         memset(r->succ, 0, sizeof r->succ);
         memset(r->pred, 0, sizeof r->pred);
         for (unsigned k = 0; k < r->nnodes; k++) {
-            connect(r, k, r->node[k].taken);
-            connect(r, k, r->node[k].next);
+            const struct node *n = &r->node[k];
+            connect(r, k, n->context, n->taken);
+            connect(r, k, n->next_context, n->next);
             if (calls)
-                connect(r, k, r->node[k].back);
+                connect(r, k, n->context, n->back);
         }
         r->kept = closure(r->pred, r->pred[0], closure(r->succ, 1, UINT64_MAX));
         if (r->kept & 1)
@@ -199,7 +270,24 @@ static bool select_nodes(struct region *r)
     return r->kept & 1;
 }
 
-/* Follows the way that code falls through, so that it needs no jump. */
+/* Loops: what reaches a jump back without passing its target. */
+static void find_depths(struct region *r)
+{
+    uint64_t before = 0;
+    for (unsigned head = 0; head < r->nnodes; head++) {
+        uint64_t from = r->pred[head] & r->kept & ~before, body;
+        before |= UINT64_C(1) << head;
+        if (!from || !(r->kept >> head & 1))
+            continue;
+        body = closure(r->pred, from & ~(UINT64_C(1) << head), r->kept & ~(UINT64_C(1) << head)) | UINT64_C(1) << head;
+        if (!(closure(r->succ, r->succ[head], body) >> head & 1))
+            continue; /* found behind its successor, but no loop */
+        for (; body; body &= body - 1)
+            r->node[__builtin_ctzll(body)].depth++;
+    }
+}
+
+/* Follows the way into the innermost loop, or else the one that code falls through, so that it needs no jump. */
 static void place(struct region *r)
 {
     uint64_t left = r->kept;
@@ -207,41 +295,22 @@ static void place(struct region *r)
     while (left) {
         r->order[r->norder++] = (uint8_t)n;
         left &= ~(UINT64_C(1) << n);
-        const uint64_t way[] = {r->node[n].next, r->node[n].back, r->node[n].taken};
+        const struct node *at = &r->node[n];
+        const int way[] = {node_at(r, at->next_context, at->next), node_at(r, at->context, at->back), node_at(r, at->context, at->taken)};
         n = NONE;
-        for (unsigned k = 0; k < ARRAY_LEN(way) && n == NONE; k++) {
-            int to = way[k] == CPU_NO_PC ? NONE : node_at(r, way[k]);
-            if (to != NONE && left >> to & 1)
-                n = to;
-        }
+        for (unsigned k = 0; k < ARRAY_LEN(way); k++)
+            if (way[k] != NONE && left >> way[k] & 1 && (n == NONE || r->node[way[k]].depth > r->node[n].depth))
+                n = way[k];
         if (n == NONE && left)
             n = __builtin_ctzll(left);
     }
 }
 
-/* Loops: what reaches a jump back without passing its target. */
-static void find_depths(struct region *r)
-{
-    uint64_t before = 0;
-    for (unsigned k = 0; k < r->norder; k++) {
-        unsigned head = r->order[k];
-        uint64_t from = r->pred[head] & ~before, body;
-        before |= UINT64_C(1) << head;
-        if (!from)
-            continue;
-        body = closure(r->pred, from & ~(UINT64_C(1) << head), r->kept & ~(UINT64_C(1) << head)) | UINT64_C(1) << head;
-        if (!(closure(r->succ, r->succ[head], body) >> head & 1))
-            continue; /* laid out behind its successor, but no loop */
-        for (; body; body &= body - 1)
-            r->node[__builtin_ctzll(body)].depth++;
-    }
-}
-
 /* -- as a function ----------------------------------------------------------------------------------------------------- */
 
-static struct ir_block *block_at(const struct region *r, uint64_t pc)
+static struct ir_block *block_at(const struct region *r, unsigned context, uint64_t pc)
 {
-    int n = pc == CPU_NO_PC ? NONE : node_at(r, pc);
+    int n = node_at(r, context, pc);
     return n != NONE && r->kept >> n & 1 ? r->node[n].block : NULL;
 }
 
@@ -258,24 +327,87 @@ static ir_val negate(struct ir_func *f, ir_val cond)
     return ir_make(f, IR_OP_XOR, IR_I1, cond, ir_const(f, IR_I1, 1), 0);
 }
 
-/* The jumps at the end of a block become edges where they stay in the region. */
-static void join(struct region *r, struct ir_block *b)
+/* Is the callee of the call at the end of n inside? */
+static bool callee_inside(const struct region *r, const struct node *n)
+{
+    return n->back != CPU_NO_PC && block_at(r, n->next_context, n->next);
+}
+
+/* Are there ways in besides the first block: from calls that go outside?  They lead to any block with that pc, in whatever context. */
+static bool comes_back(const struct region *r)
+{
+    for (unsigned k = 0; k < r->norder; k++) {
+        const struct node *n = &r->node[r->order[k]];
+        if (block_at(r, n->context, n->back) && !callee_inside(r, n))
+            return true;
+    }
+    return false;
+}
+
+/* What the block leaves in a slot: a value, 0: it does not write it. */
+static ir_val last_put(const struct ir_block *b, uint64_t slot)
+{
+    const struct ir_ins *i = b->last;
+    while (i && (i->op != IR_OP_PUT || i->imm != slot))
+        i = i->prev;
+    return i ? i->arg[0] : 0;
+}
+
+/* Does the callee that n belongs to surely return to its call?  It does if the call writes the register that n jumps to, and nothing in the callee. */
+static bool returns(const struct region *r, const struct node *n, ir_val target)
+{
+    const struct ir_ins *d = r->f->def[target];
+    uint64_t k;
+    if (d->op == IR_OP_AND)
+        d = r->f->def[d->arg[0]];
+    bool sure = d->op == IR_OP_GET && !comes_back(r);
+    for (unsigned m = 0; m < r->norder && sure; m++) {
+        const struct node *other = &r->node[r->order[m]];
+        ir_val v = last_put(other->block, d->imm);
+        if (other->context == n->context)
+            sure = !v;
+        else if (other->next_context == n->context)
+            sure = ir_is_const(r->f, v, &k) && k == n->next;
+    }
+    return sure;
+}
+
+/* The return of a callee that is inside.  If it goes elsewhere, the region is left before it is executed. */
+static void join_return(struct region *r, const struct node *n, struct ir_block *to)
 {
     struct ir_func *f = r->f;
-    struct ir_ins *last = b->last, *side = last->prev;
-    if (last->op != IR_OP_GOTO || last->aux)
-        return;
-    struct ir_block *next = block_at(r, last->imm), *taken = NULL;
-    if (side && side->op == IR_OP_EXITIF)
-        taken = block_at(r, side->imm);
+    struct ir_ins *last = n->block->last;
+    const struct ir_ins *mark = last;
+    ir_val target = last->arg[0];
+    while (mark->op != IR_OP_MARK)
+        mark = mark->prev;
+    ir_remove(f, last);
+    f->at = n->block;
+    if (!returns(r, n, target)) {
+        ir_val elsewhere = ir_make(f, IR_OP_NE, IR_I1, target, ir_const(f, IR_I64, n->next), 0);
+        ir_emit(f, IR_OP_EXITIF, IR_VOID, elsewhere, 0, 0, mark->imm, 0);
+    }
+    ir_br(f, to, NULL);
+}
+
+/* The jumps at the end of a block become edges where they stay in the region. */
+static void join(struct region *r, const struct node *n)
+{
+    struct ir_func *f = r->f;
+    struct ir_ins *last = n->block->last, *side = last->prev;
+    struct ir_block *next = block_at(r, n->next_context, n->next), *taken = block_at(r, n->context, n->taken);
     if (!next && !taken)
         return;
+    if (last->op == IR_OP_GOTOIND) {
+        join_return(r, n, next);
+        return;
+    }
     uint64_t out = last->imm;
     ir_val cond = taken ? side->arg[0] : 0;
     ir_remove(f, last);
     if (taken)
         ir_remove(f, side);
-    f->at = b;
+    f->at = n->block;
     if (next && taken) {
         ir_brif(f, cond, taken, NULL, next, NULL);
     } else if (next) {
@@ -296,34 +428,51 @@ static bool calls_helpers(const struct ir_func *f)
     return false;
 }
 
+/* The guest code that a node was made of, unless it is there already.  False: too many pieces. */
+static bool add_ranges(struct region *r, struct source *src, const struct guest_lift *g)
+{
+    const uint8_t *from = g->bytes;
+    for (unsigned i = 0; i < g->nranges; i++) {
+        const struct guest_range *range = &g->range[i];
+        uint64_t bytes = range->end - range->start;
+        bool known = false;
+        for (unsigned k = 0; k < src->nranges; k++)
+            known |= r->range[k].start <= range->start && range->end <= r->range[k].end;
+        if (!known) {
+            if (src->nranges && r->range[src->nranges - 1].end == range->start)
+                r->range[src->nranges - 1].end = range->end;
+            else if (src->nranges < BLOCK_MAX_RANGES)
+                r->range[src->nranges++] = *range;
+            else
+                return false;
+            memcpy(r->bytes + r->nbytes, from, bytes);
+            r->nbytes += bytes;
+        }
+        from += bytes;
+    }
+    return true;
+}
+
 static bool make_function(struct region *r, struct source *src)
 {
-    uint8_t *bytes = arena_push(r->arena, MAX_NODES * GUEST_MAX_BYTES);
-    uint32_t nbytes = 0;
+    r->bytes = arena_push(r->arena, MAX_NODES * GUEST_MAX_BYTES);
     r->f = ir_func_new(r->arena, &r->engine->guest->slots, NULL);
-    if (!r->f || !bytes)
+    if (!r->f || !r->bytes)
         return false;
-    *src = (struct source){.pc = r->node[0].pc, .range = r->range, .bytes = bytes};
+    *src = (struct source){.pc = r->node[0].pc, .range = r->range, .bytes = r->bytes};
     for (unsigned k = 0; k < r->norder; k++) {
         struct node *n = &r->node[r->order[k]];
         struct guest_lift g;
         if (!lift(r, r->f, &g, n->pc, n->stop) || g.range[g.nranges - 1].end != n->end)
             return false; /* the code has changed */
         n->block = r->f->last;
-        memcpy(bytes + nbytes, g.bytes, g.nbytes);
-        nbytes += g.nbytes;
         src->insns += g.insns;
-        for (unsigned i = 0; i < g.nranges; i++)
-            if (src->nranges && r->range[src->nranges - 1].end == g.range[i].start)
-                r->range[src->nranges - 1].end = g.range[i].end;
-            else if (src->nranges < BLOCK_MAX_RANGES)
-                r->range[src->nranges++] = g.range[i];
-            else
-                return false;
+        if (!add_ranges(r, src, &g))
+            return false;
     }
     r->f->pc = src->pc;
     for (unsigned k = 0; k < r->norder; k++)
-        join(r, r->node[r->order[k]].block);
+        join(r, &r->node[r->order[k]]);
     return arena_ok(r->arena);
 }
 
@@ -359,7 +508,7 @@ static uint64_t weigh(const struct region *r, uint64_t weight[CPU_SLOTS])
                 weight[i->imm] += w;
             }
         }
-        if (n->back != CPU_NO_PC)
+        if (n->back != CPU_NO_PC && !callee_inside(r, n))
             crossings += w;
     }
     for (unsigned s = 0; s < CPU_SLOTS; s++)
@@ -459,6 +608,7 @@ static bool pays(const struct region *r)
         uint64_t w = times(n->depth);
         before += w * slot_traffic(&r->outer, n->block);
         after += w * slot_traffic(&r->cfg, n->block);
+        before += callee_inside(r, n) ? w * r->engine->tune.region_call : 0;
         insns += w * n->insns;
     }
     return (before - after) * 100 >= insns * r->engine->tune.region_gain && before > after;
@@ -506,8 +656,8 @@ enum btv_status region_make(struct engine *e, struct arena *a, const struct gues
         return BTV_BADCODE;
     if (!select_nodes(r))
         return BTV_NOENT;
-    place(r);
     find_depths(r);
+    place(r);
     if (!make_function(r, &src))
         return arena_ok(a) ? BTV_BADCODE : BTV_NOMEM;
     pthread_mutex_lock(&e->lock);
