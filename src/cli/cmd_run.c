@@ -484,18 +484,20 @@ int cmd_run(int argc, char **argv)
         cli_error(r.self, "environment: out of memory");
         return CLI_CANNOT_RUN;
     }
+    unsigned long execfd = getauxval(AT_EXECFD);
+    r.opt.keep_argv0 = getauxval(AT_FLAGS) & AT_FLAGS_PRESERVE_ARGV0;
+    bool by_kernel = r.opt.keep_argv0 || execfd > STDERR_FILENO;
+    /* With flag C the kernel gave us the privileges of a program: then who started it has no say in how, and its environment is the guest's alone. */
+    bool secure = by_kernel && getauxval(AT_SECURE);
     char *handover = env_remove(&r, LINUX_EXEC_VARIABLE, strlen(LINUX_EXEC_VARIABLE));
-    if (handover) { /* a guest's execve: argv is the guest's */
+    if (handover && !secure) { /* a guest's execve: argv is the guest's */
         if (linux_exec_decode(handover, &r.opt, &path, &storage, &err) != BTV_OK) {
             cli_error(r.self, "%s", err.text);
             return CLI_CANNOT_RUN;
         }
         return run(&r, path, argv);
     }
-    status = parse_environment(&r);
-    unsigned long execfd = getauxval(AT_EXECFD);
-    r.opt.keep_argv0 = getauxval(AT_FLAGS) & AT_FLAGS_PRESERVE_ARGV0;
-    bool by_kernel = r.opt.keep_argv0 || execfd > STDERR_FILENO;
+    status = secure ? -1 : parse_environment(&r);
     if (execfd > STDERR_FILENO)
         r.opt.exec_fd = (int)execfd;
     if (status < 0 && !by_kernel)
