@@ -95,6 +95,25 @@ static void trial(const char *what, const char *body, const char *with, const ch
     arena_free(&a);
 }
 
+/* Code of one function may lie as far from its start as a host_mark can say: 2 GiB. */
+static void far_apart(uint64_t pc, enum btv_status want)
+{
+    struct host_config cfg;
+    struct arena a;
+    struct host_code code;
+    arena_init(&a, 0);
+    host_config_init(&cfg, &host_x64, NULL, 0, NULL, 0, 0);
+    struct ir_func *f = ir_func_new(&a, &slots, NULL);
+    ir_block_new(f);
+    f->pc = 0x200000000;
+    ir_emit(f, IR_OP_MARK, IR_VOID, 0, 0, 0, f->pc, 4);
+    ir_emit(f, IR_OP_MARK, IR_VOID, 0, 0, 0, pc, 4);
+    ir_emit(f, IR_OP_GOTO, IR_VOID, 0, 0, 0, 0x20000, 0);
+    enum btv_status st = host_x64.emit(&a, &cfg, f, &code);
+    CHECK(st == want, "code at 0x%llx and 0x%llx: %s", (unsigned long long)f->pc, (unsigned long long)pc, btv_status_text(st));
+    arena_free(&a);
+}
+
 int main(void)
 {
     static char names[CPU_SLOTS][8];
@@ -104,5 +123,9 @@ int main(void)
     }
     for (unsigned k = 0; k < ARRAY_LEN(trials); k++)
         trial(trials[k].what, trials[k].body, trials[k].with, trials[k].without);
+    far_apart(0x200000000 + INT32_MAX, BTV_OK);
+    far_apart(0x200000000 - (UINT64_C(1) << 31), BTV_OK);
+    far_apart(0x200000000 + (UINT64_C(1) << 31), BTV_LIMIT);
+    far_apart(0x10000, BTV_LIMIT);
     return check_done();
 }
