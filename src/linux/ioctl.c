@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/vm_sockets.h>
 #include <net/if.h>
 #include <stdio.h>
 #include <string.h>
@@ -112,7 +113,7 @@ int64_t linux_sys_ioctl(struct linux_thread *t, const uint64_t a[6])
         return unknown(a[0]);
     if (arg < mem_low(p->mem)) /* a number, or a pointer that the kernel refuses */
         return sys_wait(t, SYS_ioctl, b);
-    if (!_IOC_DIR(cmd) && !is_old_family(cmd >> 8)) {
+    if (!_IOC_DIR(cmd) && !is_old_family(cmd >> 8) && cmd != IOCTL_VM_SOCKETS_GET_LOCAL_CID) { /* others of its family have structs with addresses */
         bool refuse = cmd >> 16 || (uint32_t)arg != arg;
         if (refuse)
             TRACE(sys, "ioctl 0x%x is unknown: ENOTTY; descriptor %d, argument 0x%llx", cmd, (int)a[0], (unsigned long long)arg);
