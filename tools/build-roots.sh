@@ -16,7 +16,7 @@ if [ "${1:-}" = -l ]; then
         libxmlb-tests systemd-tests systemd shared-mime-info tzdata locales-all netbase
         pango1.0-tests glib-networking-tests libblas-test liblapack-test openssh-tests openssh-client
         openssh-server libei-tests samtools-test htslib-test bedtools-test libgcab-tests bolt-tests libjcat-tests snapd-glib-tests
-        xdg-dbus-proxy-tests)
+        xdg-dbus-proxy-tests libpython3.13-testsuite)
 fi
 for arch in riscv64 amd64; do
     "$here/guest-root.sh" -a "$arch" "$roots/$arch" "${packages[@]}" || exit $?
