@@ -229,7 +229,10 @@ static struct block *take_kept(struct engine_thread *t, uint64_t pc)
         return NULL;
     for (unsigned n = 1; group.ntodo && n < e->tune.store_ahead; n++) {
         uint64_t next = group.todo[--group.ntodo];
-        if (!cache_find(e, next))
+        pthread_mutex_lock(&e->lock); /* not in code, so nothing else keeps the index from being replaced */
+        bool there = cache_find(e, next);
+        pthread_mutex_unlock(&e->lock);
+        if (!there)
             take_one(t, next, &group);
     }
     pthread_mutex_lock(&e->lock);
