@@ -274,20 +274,33 @@ void engine_keep(struct engine_thread *t)
     struct keeper k = {.t = t, .until_ns = now + used * e->tune.store_share / 100};
     pthread_mutex_lock(&e->lock);
     bool alone = engine_stop_threads(e, t); /* they must not execute more while this takes its time; the process is about to end */
+    uint64_t *fresh = s->fresh;             /* one that is translating goes on until it would run that */
+    uint32_t nfresh = s->nfresh;
+    if (alone) {
+        s->fresh = NULL;
+        s->nfresh = s->cap_fresh = 0;
+    }
     pthread_mutex_unlock(&e->lock);
     if (!alone)
         return;
-    qsort(s->fresh, s->nfresh, sizeof *s->fresh, by_pc);
-    for (uint32_t i = 0, n; i < s->nfresh; i += n) {
-        k.m = store_known(s, s->fresh[i]);
-        for (n = 1; k.m && i + n < s->nfresh && s->fresh[i + n] < k.m->end; n++)
+    if (nfresh)
+        qsort(fresh, nfresh, sizeof *fresh, by_pc);
+    for (uint32_t i = 0, n; i < nfresh; i += n) {
+        struct module m;
+        pthread_mutex_lock(&e->lock);
+        const struct module *known = store_known(s, fresh[i]);
+        if (known)
+            m = *known;
+        pthread_mutex_unlock(&e->lock);
+        k.m = known ? &m : NULL;
+        for (n = 1; k.m && i + n < nfresh && fresh[i + n] < k.m->end; n++)
             ;
         if (k.m)
-            any |= keep_module(&k, s->fresh + i, n);
+            any |= keep_module(&k, fresh + i, n);
     }
     if (any)
         tidy(e);
-    s->nfresh = 0;
+    heap_free(fresh);
     pthread_mutex_lock(&e->lock);
     engine_resume_threads(e);
     pthread_mutex_unlock(&e->lock);
