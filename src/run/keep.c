@@ -96,16 +96,15 @@ static int by_place(const void *x, const void *y)
 static enum btv_status take_old(void *ctx)
 {
     struct keeper *k = ctx;
-    const struct store_head *f = k->m->file;
-    const struct store_slot *slot = (const struct store_slot *)(f + 1);
+    const struct store_slot *slot = store_slots(k->m);
     uint32_t next = 0;
-    for (uint32_t i = 0; i < f->count; i++) {
+    for (uint32_t i = 0; i < k->m->count; i++) {
         while (next < k->fresh && k->entry[next].at < slot[i].at)
             next++;
         if (next < k->fresh && k->entry[next].at == slot[i].at)
             continue;
         uint32_t bytes;
-        const void *kept = store_find(f, slot[i].at, &bytes);
+        const void *kept = store_find(k->m, slot[i].at, &bytes);
         void *copy = kept ? arena_push_raw(&k->arena, bytes) : NULL;
         if (!copy)
             continue;
@@ -228,7 +227,7 @@ static void tidy(const struct engine *e)
 static bool keep_module(struct keeper *k, const uint64_t *pc, uint32_t n)
 {
     struct engine *e = k->t->engine;
-    uint32_t old = k->m->file ? k->m->file->count : 0;
+    uint32_t old = k->m->count;
     if (n < e->tune.store_least || n < old / e->tune.store_growth)
         return false;
     k->entry = heap_new((n + (size_t)old) * sizeof *k->entry);
@@ -286,17 +285,20 @@ void engine_keep(struct engine_thread *t)
     if (nfresh)
         qsort(fresh, nfresh, sizeof *fresh, by_pc);
     for (uint32_t i = 0, n; i < nfresh; i += n) {
-        struct module m;
+        struct module m = {0};
         pthread_mutex_lock(&e->lock);
         const struct module *known = store_known(s, fresh[i]);
         if (known)
-            m = *known;
+            m = (struct module){.start = known->start, .end = known->end, .name = known->name};
         pthread_mutex_unlock(&e->lock);
-        k.m = known ? &m : NULL;
-        for (n = 1; k.m && i + n < nfresh && fresh[i + n] < k.m->end; n++)
+        for (n = 1; i + n < nfresh && fresh[i + n] < m.end; n++)
             ;
-        if (k.m)
-            any |= keep_module(&k, fresh + i, n);
+        if (!known)
+            continue;
+        store_map(s, &m); /* as it is by now */
+        k.m = &m;
+        any |= keep_module(&k, fresh + i, n);
+        store_unmap(&m);
     }
     if (any)
         tidy(e);

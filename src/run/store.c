@@ -111,7 +111,7 @@ static bool is_right(const struct store_head *f, uint64_t bytes, const struct st
            f->count <= (bytes - sizeof *f) / sizeof(struct store_slot);
 }
 
-const struct store_head *store_map(const struct store *s, const struct module *m)
+void store_map(const struct store *s, struct module *m)
 {
     char name[STORE_NAME_BYTES];
     struct stat st;
@@ -120,20 +120,31 @@ const struct store_head *store_map(const struct store *s, const struct module *m
     store_name(name, s, m);
     int fd = openat(s->dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     if (fd < 0)
-        return NULL;
+        return;
     if (!fstat(fd, &st) && S_ISREG(st.st_mode) && is_ours(&st) && (uint64_t)st.st_size <= MAX_FILE_BYTES && pread(fd, &head, sizeof head, 0) == sizeof head &&
         is_right(&head, (uint64_t)st.st_size, s, m))
         p = mmap(NULL, head.bytes, PROT_READ, MAP_PRIVATE, fd, 0);
     if (p != MAP_FAILED && time(NULL) - st.st_mtime > SEEN_S)
         futimens(fd, NULL); /* the oldest go first when there are too many: keep.c */
     close(fd);
-    return p != MAP_FAILED ? p : NULL;
+    if (p == MAP_FAILED)
+        return;
+    m->file = p;
+    m->bytes = head.bytes;
+    m->count = head.count;
 }
 
-const void *store_find(const struct store_head *f, uint32_t at, uint32_t *bytes)
+void store_unmap(struct module *m)
 {
-    const struct store_slot *slot = (const struct store_slot *)(f + 1);
-    uint32_t low = 0, high = f->count, where;
+    if (m->file)
+        munmap((void *)(uintptr_t)m->file, m->bytes);
+    m->file = NULL;
+}
+
+const void *store_find(const struct module *m, uint32_t at, uint32_t *bytes)
+{
+    const struct store_slot *slot = store_slots(m);
+    uint32_t low = 0, high = m->count, where;
     while (low < high) {
         uint32_t mid = low + (high - low) / 2;
         if (slot[mid].at < at)
@@ -141,13 +152,13 @@ const void *store_find(const struct store_head *f, uint32_t at, uint32_t *bytes)
         else
             high = mid;
     }
-    if (low == f->count || slot[low].at != at)
+    if (low == m->count || slot[low].at != at)
         return NULL;
     uint64_t from = (uint64_t)slot[low].where * 8;
-    if (from >= f->bytes)
+    if (from >= m->bytes)
         return NULL;
-    const uint8_t *kept = (const uint8_t *)f + from;
-    *bytes = kept_check(kept, f->bytes - from, &where);
+    const uint8_t *kept = (const uint8_t *)m->file + from;
+    *bytes = kept_check(kept, m->bytes - from, &where);
     return *bytes && where == at ? kept : NULL;
 }
 
@@ -186,17 +197,11 @@ struct module *store_module(struct engine *e, uint64_t pc)
     *m = (struct module){.start = r.start, .end = r.end};
     if (!find_name(m))
         return NULL;
-    m->file = store_map(s, m);
+    store_map(s, m);
     s->last = s->nmodules++;
-    TRACE(block, "0x%llx to 0x%llx: %u translations kept as %016llx-%016llx", (unsigned long long)m->start, (unsigned long long)m->end, m->file ? m->file->count : 0,
+    TRACE(block, "0x%llx to 0x%llx: %u translations kept as %016llx-%016llx", (unsigned long long)m->start, (unsigned long long)m->end, m->count,
           (unsigned long long)s->key, (unsigned long long)m->name);
     return m;
-}
-
-static void unmap(struct module *m)
-{
-    if (m->file)
-        munmap((void *)(uintptr_t)m->file, m->file->bytes);
 }
 
 void store_forget(struct engine *e, uint64_t start, uint64_t end)
@@ -208,7 +213,7 @@ void store_forget(struct engine *e, uint64_t start, uint64_t end)
             n++;
             continue;
         }
-        unmap(m);
+        store_unmap(m);
         *m = s->module[--s->nmodules];
     }
 }
@@ -228,7 +233,7 @@ static enum btv_status look_up(void *ctx)
 {
     struct lookup *l = ctx;
     uint32_t bytes;
-    const void *kept = store_find(l->m->file, (uint32_t)(l->pc - l->m->start), &bytes);
+    const void *kept = store_find(l->m, (uint32_t)(l->pc - l->m->start), &bytes);
     if (!kept || (kept_alone(kept) && !l->engine->hcfg.alone))
         return BTV_NOENT;
     return l->arena ? kept_unpack(l->arena, kept, l->m->start, l->g, l->code) : BTV_OK;
@@ -317,7 +322,7 @@ void store_close(struct engine *e)
     if (!s)
         return;
     for (unsigned n = 0; n < s->nmodules; n++)
-        unmap(&s->module[n]);
+        store_unmap(&s->module[n]);
     heap_free(s->module);
     heap_free(s->fresh);
     heap_free(s);

@@ -32,7 +32,9 @@ struct store_slot {
 struct module {
     uint64_t start, end;
     uint64_t name;
-    const struct store_head *file; /* NULL: nothing is kept of it */
+    const void *file; /* NULL: nothing is kept of it */
+    uint64_t bytes;   /* of the file, and the number of its slots: as they were when it was opened */
+    uint32_t count;
 };
 
 struct store {
@@ -58,9 +60,14 @@ static inline uint64_t store_base(const struct module *m)
 /* The module that pc lies in, if it has been seen before; and if not, or NULL: code that is not kept.  Lock held. */
 struct module *store_known(struct store *s, uint64_t pc);
 struct module *store_module(struct engine *e, uint64_t pc);
-/* Opens a file of the directory for reading: the whole of it, or NULL.  To be unmapped. */
-const struct store_head *store_map(const struct store *s, const struct module *m);
+/* Opens the module's file of the directory, if there is one, for reading; and the opposite. */
+void store_map(const struct store *s, struct module *m);
+void store_unmap(struct module *m);
+static inline const struct store_slot *store_slots(const struct module *m)
+{
+    return (const struct store_slot *)((const struct store_head *)m->file + 1);
+}
 /* What the file holds for that offset; NULL: nothing, or not unharmed.  Reads the file: call it guarded. */
-const void *store_find(const struct store_head *f, uint32_t at, uint32_t *bytes);
+const void *store_find(const struct module *m, uint32_t at, uint32_t *bytes);
 
 #endif
