@@ -154,9 +154,10 @@ static struct block *translate_untimed(struct engine_thread *t, uint64_t pc)
         pthread_mutex_lock(&e->lock);
         struct block *b = NULL;
         bool same = gen == e->generation;
+        uint32_t had = e->nblocks; /* another thread may have been faster, with another block: these are not its links */
         if (same)
             b = publish(t, &(struct source){g.pc, g.insns, g.nranges, g.range, g.bytes}, &code);
-        for (unsigned i = 0; b && i < code.nlinks; i++)
+        for (unsigned i = 0; b && e->nblocks != had && i < code.nlinks; i++)
             make_link(e, b, &link[i]);
         if (b)
             store_note(e, pc);
@@ -201,11 +202,13 @@ static struct block *take_one(struct engine_thread *t, uint64_t pc, struct group
     for (unsigned i = 0; i < code.nlinks && last < ARRAY_LEN(group->link); i++)
         group->link[last++].link = code.link[i];
     pthread_mutex_lock(&e->lock);
+    uint32_t had = e->nblocks;
     if (gen == e->generation)
         b = publish(t, &(struct source){g.pc, g.insns, g.nranges, g.range, g.bytes}, &code);
+    bool made = e->nblocks != had;
     pthread_mutex_unlock(&e->lock);
-    if (!b)
-        return NULL;
+    if (!b || !made) /* or it was there already */
+        return b;
     group->nlinks = last;
     while (last-- > first) { /* the way straight on, which comes first in the code, is to be next to it */
         group->link[last].from = b;
