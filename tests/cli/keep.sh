@@ -52,9 +52,6 @@ message:
 END
     "$cc" -nostdlib -pie -Wl,--no-dynamic-linker,--build-id=none -o "$2" "$tmp/t.s" || exit 1
 }
-number() { # NAME: of the statistics in $tmp/err
-    awk -v n="$1" '$1 == n { print $2; exit }' "$tmp/err"
-}
 least() { # NAME MIN
     if [ "$(number "$1")" -ge "$2" ]; then passed=$((passed + 1)); else bad "$1 is $(number "$1"), not $2 or more"; fi
 }
@@ -221,19 +218,7 @@ for p in p q; do
 done
 
 # the guest sees no descriptor
-cat >"$tmp/fds.c" <<'END'
-#include <dirent.h>
-#include <stdio.h>
-int main(void)
-{
-    int n = 0;
-    DIR *d = opendir("/proc/self/fd");
-    while (d && readdir(d))
-        n++;
-    printf("%d\n", n);
-}
-END
-"$cc" -O1 -w -static -o "$tmp/fds" "$tmp/fds.c" || exit 1
+build_fds
 run 0 run "$tmp/fds"
 before=$(cat "$tmp/out")
 keep 0 "$tmp/fds"

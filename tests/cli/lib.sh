@@ -64,3 +64,24 @@ done_() {
     echo "$passed passed, $failed failed"
     [ "$failed" -eq 0 ]
 }
+
+number() { # NAME: of the first statistics in $tmp/err
+    awk -v n="$1" '$1 == n { print $2; exit }' "$tmp/err"
+}
+
+# builds $tmp/fds, a guest that prints how many descriptors it sees
+build_fds() {
+    cat >"$tmp/fds.c" <<'END'
+#include <dirent.h>
+#include <stdio.h>
+int main(void)
+{
+    int n = 0;
+    DIR *d = opendir("/proc/self/fd");
+    while (d && readdir(d))
+        n++;
+    printf("%d\n", n);
+}
+END
+    "$cc" -O1 -w -static -o "$tmp/fds" "$tmp/fds.c" || exit 1
+}

@@ -54,9 +54,6 @@ lines() {
 equal() { # A B WHAT
     if [ "$1" = "$2" ]; then passed=$((passed + 1)); else bad "$3: $1, not $2"; fi
 }
-number() { # NAME: of the statistics in $tmp/err
-    awk -v n="$1" '$1 == n { print $2 }' "$tmp/err"
-}
 
 run 0 run --stats --record-translations="$tmp/r1" "$tmp/p"
 equal "$(head -1 "$tmp/r1")" 'btv translations 1' 'head'
@@ -95,19 +92,7 @@ run 0 run --replay-translations="$tmp/r4" --record-translations="$tmp/r5" "$tmp/
 equal "$(lines "$tmp/r5" | cksum)" "$(lines "$tmp/r4" | cksum)" 'replayed in two processes'
 
 # the guest sees neither descriptor
-cat >"$tmp/fds.c" <<'END'
-#include <dirent.h>
-#include <stdio.h>
-int main(void)
-{
-    int n = 0;
-    DIR *d = opendir("/proc/self/fd");
-    while (d && readdir(d))
-        n++;
-    printf("%d\n", n);
-}
-END
-"$cc" -O1 -w -static -o "$tmp/fds" "$tmp/fds.c" || exit 1
+build_fds
 run 0 run "$tmp/fds"
 before=$(cat "$tmp/out")
 run 0 run --record-translations="$tmp/r5" --replay-translations="$tmp/r1" "$tmp/fds"
