@@ -104,7 +104,7 @@ static enum btv_status take_old(void *ctx)
         if (next < k->fresh && k->entry[next].at == slot[i].at)
             continue;
         uint32_t bytes;
-        const void *kept = store_find(k->m, slot[i].at, &bytes);
+        const void *kept = store_at(k->m, &slot[i], &bytes);
         void *copy = kept ? arena_push_raw(&k->arena, bytes) : NULL;
         if (!copy)
             continue;

@@ -141,10 +141,21 @@ void store_unmap(struct module *m)
     m->file = NULL;
 }
 
+const void *store_at(const struct module *m, const struct store_slot *slot, uint32_t *bytes)
+{
+    uint64_t from = (uint64_t)slot->where * 8;
+    uint32_t at;
+    if (from >= m->bytes)
+        return NULL;
+    const uint8_t *kept = (const uint8_t *)m->file + from;
+    *bytes = kept_check(kept, m->bytes - from, &at);
+    return *bytes && at == slot->at ? kept : NULL;
+}
+
 const void *store_find(const struct module *m, uint32_t at, uint32_t *bytes)
 {
     const struct store_slot *slot = store_slots(m);
-    uint32_t low = 0, high = m->count, where;
+    uint32_t low = 0, high = m->count;
     while (low < high) {
         uint32_t mid = low + (high - low) / 2;
         if (slot[mid].at < at)
@@ -152,14 +163,7 @@ const void *store_find(const struct module *m, uint32_t at, uint32_t *bytes)
         else
             high = mid;
     }
-    if (low == m->count || slot[low].at != at)
-        return NULL;
-    uint64_t from = (uint64_t)slot[low].where * 8;
-    if (from >= m->bytes)
-        return NULL;
-    const uint8_t *kept = (const uint8_t *)m->file + from;
-    *bytes = kept_check(kept, m->bytes - from, &where);
-    return *bytes && where == at ? kept : NULL;
+    return low < m->count && slot[low].at == at ? store_at(m, &slot[low], bytes) : NULL;
 }
 
 /* -- modules -------------------------------------------------------------------------------------------------------- */

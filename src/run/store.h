@@ -67,7 +67,8 @@ static inline const struct store_slot *store_slots(const struct module *m)
 {
     return (const struct store_slot *)((const struct store_head *)m->file + 1);
 }
-/* What the file holds for that offset; NULL: nothing, or not unharmed.  Reads the file: call it guarded. */
+/* What the file holds in that slot, or for that offset; NULL: nothing, or not unharmed.  They read the file: to be called guarded. */
+const void *store_at(const struct module *m, const struct store_slot *slot, uint32_t *bytes);
 const void *store_find(const struct module *m, uint32_t at, uint32_t *bytes);
 
 #endif

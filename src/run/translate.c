@@ -81,29 +81,37 @@ enum btv_status translate_code(struct engine_thread *t, const struct guest_code 
     return st;
 }
 
-
 static uint64_t now_ms(void)
 {
     return clock_ns(CLOCK_MONOTONIC_COARSE) / 1000000;
 }
 
-static struct block *publish(struct engine_thread *t, const struct source *g, const struct host_code *code)
+/*
+ * Lock held.  *made: the block is of this code, and not another one that another thread has made for that pc meanwhile (a region, perhaps).  NULL: there
+ * is none now.
+ */
+static struct block *publish(struct engine_thread *t, const struct guest_lift *g, const struct host_code *code, bool *made)
 {
     struct engine *e = t->engine;
+    const struct source src = {g->pc, g->insns, g->nranges, g->range, g->bytes};
     struct block *b = NULL;
-    enum btv_status st = cache_publish(e, g, code, &b, &t->err);
+    uint32_t had = e->nblocks;
+    *made = false;
+    enum btv_status st = cache_publish(e, &src, code, &b, &t->err);
     if (st == BTV_LIMIT || st == BTV_NOMEM) {
         if (!chaos_may_waste(t) || !cache_flush(e, t))
             goto pause;
-        st = cache_publish(e, g, code, &b, &t->err);
+        st = cache_publish(e, &src, code, &b, &t->err);
     }
     if (st == BTV_OK && e->cfg.flush_every && e->stats.tier[TIER_BASELINE].blocks % e->cfg.flush_every == 0 && chaos_may_waste(t)) {
         if (!cache_flush(e, t))
             goto pause;
         b = NULL;
     }
-    if (st == BTV_OK)
+    if (st == BTV_OK) {
+        *made = b && e->nblocks != had;
         return b;
+    }
 pause: /* interpret for a while, then try again */
     e->pause_until_ms = now_ms() + e->tune.pause_ms;
     return NULL;
@@ -153,13 +161,12 @@ static struct block *translate_untimed(struct engine_thread *t, uint64_t pc)
         memcpy(link, code.link, code.nlinks * sizeof *link);
         pthread_mutex_lock(&e->lock);
         struct block *b = NULL;
-        bool same = gen == e->generation;
-        uint32_t had = e->nblocks; /* another thread may have been faster, with another block: these are not its links */
+        bool same = gen == e->generation, made = false;
         if (same)
-            b = publish(t, &(struct source){g.pc, g.insns, g.nranges, g.range, g.bytes}, &code);
-        for (unsigned i = 0; b && e->nblocks != had && i < code.nlinks; i++)
+            b = publish(t, &g, &code, &made);
+        for (unsigned i = 0; made && i < code.nlinks; i++)
             make_link(e, b, &link[i]);
-        if (b)
+        if (made)
             store_note(e, pc);
         pthread_mutex_unlock(&e->lock);
         if (same && b && BTV_UNLIKELY(recorded)) {
@@ -202,12 +209,11 @@ static struct block *take_one(struct engine_thread *t, uint64_t pc, struct group
     for (unsigned i = 0; i < code.nlinks && last < ARRAY_LEN(group->link); i++)
         group->link[last++].link = code.link[i];
     pthread_mutex_lock(&e->lock);
-    uint32_t had = e->nblocks;
+    bool made = false;
     if (gen == e->generation)
-        b = publish(t, &(struct source){g.pc, g.insns, g.nranges, g.range, g.bytes}, &code);
-    bool made = e->nblocks != had;
+        b = publish(t, &g, &code, &made);
     pthread_mutex_unlock(&e->lock);
-    if (!b || !made) /* or it was there already */
+    if (!made)
         return b;
     group->nlinks = last;
     while (last-- > first) { /* the way straight on, which comes first in the code, is to be next to it */
