@@ -372,6 +372,7 @@ void cache_kill(struct engine *e, struct block *b)
     if (!close_block(e, b))
         e->unkillable = true;
     e->killed = true;
+    e->killed_region |= block_is(b, BLOCK_REGION);
     for (struct engine_thread *t = e->threads; t; t = t->next) {
         struct jump_entry *j = &t->jumps[pc >> 1 & (CPU_JUMP_ENTRIES - 1)];
         if (j->pc == pc)
@@ -381,13 +382,29 @@ void cache_kill(struct engine *e, struct block *b)
     TRACE_AT(block, pc, "0x%llx killed: its code changed", (unsigned long long)pc);
 }
 
+/*
+ * A loop inside a block or region ends when there is a request.  Functions that a region has called come back into its middle; there it looks at requests, and
+ * who made none of these calls yet must not come back to it at all.
+ */
+static void call_out(struct engine *e)
+{
+    for (struct engine_thread *t = e->threads; t; t = t->next)
+        if (e->killed_region)
+            engine_forget_returns(t);
+        else if (atomic_load(&t->in_code))
+            engine_leave(t);
+}
+
 void cache_settle(struct engine *e)
 {
     while (e->unkillable) /* no memory, and the dead is still jumped to: no way but to lose all, as soon as nobody is in code */
         cache_flush(e, NULL);
-    if (e->killed && !e->hcfg.alone)
+    if (!e->killed)
+        return;
+    call_out(e);
+    if (!e->hcfg.alone)
         code_sync();
-    e->killed = false;
+    e->killed = e->killed_region = false;
 }
 
 void engine_share(struct engine *e)
@@ -585,7 +602,7 @@ bool cache_flush(struct engine *e, struct engine_thread *self)
     e->nblocks = 0;
     index_empty(e);
     e->packed_used = 0;
-    e->killed = e->unkillable = false;
+    e->killed = e->killed_region = e->unkillable = false;
     struct btv_error err = {0};
     if (code_new(e, 0, &err) == BTV_OK) {
         put_stubs(e);

@@ -254,6 +254,11 @@ void engine_interrupt(struct engine_thread *t)
     request(t, PENDING_PERSONALITY);
 }
 
+void engine_forget_returns(struct engine_thread *t)
+{
+    request(t, PENDING_RETURNS);
+}
+
 void engine_ask_sample(struct engine_thread *t)
 {
     request(t, PENDING_SAMPLE);

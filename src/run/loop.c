@@ -127,6 +127,8 @@ static bool handle_pending(struct engine_thread *t)
         wait_resumed(t->engine);
     if (p & PENDING_SAMPLE)
         tier_sample(t, *pc_slot(t));
+    if (p & PENDING_RETURNS)
+        t->cpu.return_sp = t->cpu.return_base;
     return p & PENDING_PERSONALITY;
 }
 

@@ -123,6 +123,7 @@ enum {
     PENDING_STOP = 2,        /* another thread wants everybody out of code */
     PENDING_LEAVE = 4,       /* nothing else is wanted */
     PENDING_SAMPLE = 8,      /* tier.c wants to know where */
+    PENDING_RETURNS = 16,    /* the shadow return stack may lead into a region that was killed */
 };
 
 #define SPARE_THREADS 4
@@ -184,6 +185,7 @@ struct engine {
     uint64_t written_from;    /* since it was here that code was appended, the writable view has become resident */
     uint8_t *piece;           /* one for each CODE_PIECE_BYTES: this process's own, or how often it wished to change it */
     bool killed, unkillable;  /* blocks died; some of them could not be closed: cache_settle */
+    bool killed_region;       /* one of them was a region */
     uint8_t *packed;          /* of all blocks, one after the other */
     uint32_t packed_cap;
     _Atomic uint32_t packed_used;
@@ -279,7 +281,8 @@ void cache_link_block(struct engine *e, const struct block *from, uint64_t name,
 void cache_fill(struct engine *e, uint64_t name, struct block *to);       /* lock held */
 void cache_kill(struct engine *e, struct block *b);                       /* lock held; then cache_settle */
 /*
- * Lock held, the caller not in code: once this returns, nobody enters a block that was killed.  Whoever kills calls it before it lets the lock go.
+ * Lock held, the caller not in code: once this returns, nobody enters a block that was killed, and who is in one leaves it soon.  Whoever kills calls it
+ * before it lets the lock go.
  */
 void cache_settle(struct engine *e);
 /* Is some of this code in memory that the guest can write and in which it never announced a store?  Lock held. */
@@ -412,6 +415,7 @@ bool block_next_mark(struct block_marks *m);
 
 /* -- engine.c -- */
 void engine_leave(struct engine_thread *t);                               /* makes t come back to the dispatcher soon */
+void engine_forget_returns(struct engine_thread *t);                      /* the same; and no return in emitted code before that is to be of use */
 /*
  * Lock held; nobody else is in code afterwards.  False, after a while, when a thread does not leave: an access of its code may wait in
  * the kernel for another thread of the guest (userfaultfd, a file system it serves itself), even for the caller.

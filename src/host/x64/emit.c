@@ -210,8 +210,7 @@ static void return_pad(struct em *e, uint64_t pc)
     x64_r(&e->b, X64_POP_R, 8, X64_RCX);
     if (to) {
         em_enter_region(e);
-        if (e->block_at[to->id] != EM_NOWHERE) /* backward: a loop may consist of calls alone */
-            em_poll(e, pc);
+        em_poll(e, pc); /* a loop may consist of calls alone, and the region may have been killed meanwhile */
         em_jump_block(e, to);
         return;
     }
