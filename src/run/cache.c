@@ -178,9 +178,11 @@ void cache_link_block(struct engine *e, const struct block *from, uint64_t name,
 {
     uint32_t link = offset_of(e, name), own = link - block_offset(e, from), target = block_offset(e, to);
     bool dead = block_is(from, BLOCK_DEAD);
-    uint64_t pc;
+    uint64_t pc = block_pc(e, from);
+    assert(run_holds(e) && cache_block_of(e, name - 1) == from);
     if (to->state & (BLOCK_DEAD | BLOCK_UNSURE) || (own && (dead || e->host->link_target(&e->stubs, e->code, link) || !block_link(e, from, own, &pc))))
         return; /* of a dead block not even that: its first instruction may be a link, or the poll behind one */
+    assert(block_pc(e, to) == pc);
     if (!own && dead)
         link = front_to_make(e, from, &target);
     else if (!own)
@@ -194,6 +196,7 @@ void cache_link_block(struct engine *e, const struct block *from, uint64_t name,
 
 void cache_fill(struct engine *e, uint64_t name, struct block *to)
 {
+    assert(run_holds(e));
     uint32_t cache = offset_of(e, name);
     const struct block *from = cache_block_of(e, name - 1);
     if (to->state & (BLOCK_DEAD | BLOCK_UNSURE) || block_is(from, BLOCK_DEAD) || e->host->cache_filled(e->code, cache) ||
@@ -320,6 +323,7 @@ static enum btv_status reserve(struct engine *e, const struct source *g, const s
 
 enum btv_status cache_publish(struct engine *e, const struct source *g, const struct host_code *c, struct block **out, struct btv_error *err)
 {
+    assert(run_holds(e));
     struct block *before = index_newest(e, g->pc);
     if (before && !block_is(before, BLOCK_DEAD)) {
         *out = before;
@@ -365,6 +369,7 @@ enum btv_status cache_publish(struct engine *e, const struct source *g, const st
 
 void cache_kill(struct engine *e, struct block *b)
 {
+    assert(run_holds(e));
     uint64_t pc = block_pc(e, b);
     if (block_is(b, BLOCK_DEAD))
         return;
@@ -397,6 +402,7 @@ static void call_out(struct engine *e)
 
 void cache_settle(struct engine *e)
 {
+    assert(run_holds(e));
     while (e->unkillable) /* no memory, and the dead is still jumped to: no way but to lose all, as soon as nobody is in code */
         cache_flush(e, NULL);
     if (!e->killed)
@@ -411,7 +417,7 @@ void engine_share(struct engine *e)
 {
     if (!e->hcfg.alone)
         return;
-    pthread_mutex_lock(&e->lock);
+    run_lock(e);
     e->hcfg.alone = false;
     e->generation++;
     for (uint32_t n = 0; n < e->nblocks; n++) {
@@ -420,7 +426,7 @@ void engine_share(struct engine *e)
             cache_kill(e, b);
     }
     cache_settle(e);
-    pthread_mutex_unlock(&e->lock);
+    run_unlock(e);
 }
 
 bool cache_stale(struct engine *e, const struct block *b)
@@ -467,6 +473,7 @@ static void note_cover(struct engine *e, struct block *b, void *ctx)
 
 bool cache_covers(struct engine *e, uint64_t pc)
 {
+    assert(run_holds(e));
     bool covers = false;
     index_each_of_page(e, pc, (struct guest_range){pc, pc + 1}, note_cover, &covers);
     return covers;
@@ -474,6 +481,7 @@ bool cache_covers(struct engine *e, uint64_t pc)
 
 void cache_drop_near(struct engine *e, uint32_t n)
 {
+    assert(run_holds(e));
     struct block_ranges seed;
     if (!e->block[n].key)
         return;
@@ -492,6 +500,7 @@ void cache_drop_near(struct engine *e, uint32_t n)
  */
 bool cache_may_change(struct engine *e, const struct guest_range *r, unsigned nranges)
 {
+    assert(run_holds(e));
     if (e->nannounced > MAX_ANNOUNCED)
         return false;
     for (unsigned i = 0; i < nranges; i++) {
@@ -509,6 +518,7 @@ bool cache_may_change(struct engine *e, const struct guest_range *r, unsigned nr
 /* Lock held, `announced` has grown: which blocks can be entered and linked as usual from now on? */
 static void make_sure(struct engine *e)
 {
+    assert(run_holds(e));
     for (uint32_t n = 0; n < e->nblocks; n++) {
         struct block *b = &e->block[n];
         struct block_ranges r;
@@ -531,7 +541,7 @@ static void drop_range(struct engine *e, uint64_t start, uint64_t end, enum drop
 {
     if (start >= end)
         return;
-    pthread_mutex_lock(&e->lock);
+    run_lock(e);
     e->generation++;
     if (which == DROP_STALE)
         store_forget(e, start, end);
@@ -548,7 +558,7 @@ static void drop_range(struct engine *e, uint64_t start, uint64_t end, enum drop
         }
     }
     cache_settle(e);
-    pthread_mutex_unlock(&e->lock);
+    run_unlock(e);
 }
 
 void engine_invalidate(struct engine *e, uint64_t start, uint64_t end)
@@ -562,7 +572,7 @@ void engine_announce(struct engine *e, uint64_t start, uint64_t end)
     drop_range(e, start, end, DROP_WRITTEN);
     if (start >= end || !mem_get(e->mem, start, &m))
         return;
-    pthread_mutex_lock(&e->lock);
+    run_lock(e);
     bool known = e->nannounced > MAX_ANNOUNCED;
     for (unsigned k = 0; k < e->nannounced && !known; k++)
         known = e->announced[k].start <= start && end <= e->announced[k].end;
@@ -574,12 +584,12 @@ void engine_announce(struct engine *e, uint64_t start, uint64_t end)
         e->nannounced = MAX_ANNOUNCED + 1;
         make_sure(e);
     }
-    pthread_mutex_unlock(&e->lock);
+    run_unlock(e);
 }
 
 void engine_isync(struct engine *e)
 {
-    pthread_mutex_lock(&e->lock);
+    run_lock(e);
     e->generation++;
     e->stats.isyncs++;
     bool first = e->nannounced <= MAX_ANNOUNCED;
@@ -588,11 +598,12 @@ void engine_isync(struct engine *e)
     cache_settle(e);
     if (first)
         make_sure(e);
-    pthread_mutex_unlock(&e->lock);
+    run_unlock(e);
 }
 
 bool cache_flush(struct engine *e, struct engine_thread *self)
 {
+    assert(run_holds(e));
     if (!engine_stop_threads(e, self))
         return false;
     e->generation++;

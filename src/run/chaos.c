@@ -73,7 +73,7 @@ static void interrupt_somebody(struct engine_thread *t)
     struct engine *e = t->engine;
     struct engine_thread *to = t;
     uint64_t r = chaos_random(&t->random);
-    if (pthread_mutex_trylock(&e->lock))
+    if (!run_trylock(e))
         return;
     for (uint64_t steps = r >> 8 & 15; steps; steps--)
         to = to->next ? to->next : e->threads;
@@ -81,18 +81,18 @@ static void interrupt_somebody(struct engine_thread *t)
         engine_interrupt(to);
     else
         engine_leave(to);
-    pthread_mutex_unlock(&e->lock);
+    run_unlock(e);
 }
 
 static void drop_some(struct engine_thread *t)
 {
     struct engine *e = t->engine;
-    if (pthread_mutex_trylock(&e->lock))
+    if (!run_trylock(e))
         return;
     for (uint64_t n = 1 + chaos_random(&t->random) % MAX_DROPPED; n && e->nblocks; n--)
         cache_drop_near(e, (uint32_t)(chaos_random(&t->random) % e->nblocks));
     cache_settle(e);
-    pthread_mutex_unlock(&e->lock);
+    run_unlock(e);
 }
 
 /* What others do with the processor meanwhile counts, too: on a busy machine it is more than the sleep. */

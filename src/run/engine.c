@@ -1,6 +1,7 @@
 /*
  * Life of engines and threads; stopping threads; fork; statistics.
  */
+#include <assert.h>
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -188,10 +189,10 @@ enum btv_status engine_thread_new(struct engine *e, struct engine_thread **out)
     arena_init(&t->scratch, e->cfg.alloc ? CHAOS_CHUNK : (size_t)e->tune.scratch_kib << 10);
     chaos_thread_start(t);
     e->guest->reset(&t->cpu);
-    pthread_mutex_lock(&e->lock);
+    run_lock(e);
     t->next = e->threads;
     e->threads = t;
-    pthread_mutex_unlock(&e->lock);
+    run_unlock(e);
     *out = t;
     return BTV_OK;
 }
@@ -210,14 +211,14 @@ void engine_thread_free(struct engine_thread *t)
 {
     struct engine *e = t->engine;
     t->in_code = false; /* that of a process in shared memory, killed there: who stops all threads would wait for it, with the lock */
-    pthread_mutex_lock(&e->lock);
+    run_lock(e);
     for (struct engine_thread **p = &e->threads; *p; p = &(*p)->next)
         if (*p == t) {
             *p = t->next;
             break;
         }
     add_stats(&e->stats, &t->stats);
-    pthread_mutex_unlock(&e->lock);
+    run_unlock(e);
     arena_free(&t->scratch);
     recording_thread_free(t);
     for (unsigned i = 0; i < SPARE_THREADS; i++) {
@@ -266,6 +267,7 @@ void engine_ask_sample(struct engine_thread *t)
 
 bool engine_stop_threads(struct engine *e, struct engine_thread *self)
 {
+    assert(run_holds(e));
     unsigned left = e->tune.stop_waits;
     e->stopping = true;
     atomic_thread_fence(memory_order_seq_cst);
@@ -292,14 +294,14 @@ void engine_resume_threads(struct engine *e)
 
 void engine_fork_prepare(struct engine *e)
 {
-    pthread_mutex_lock(&e->lock);
+    run_lock(e);
     tier_let_finish(e);
 }
 
 void engine_fork_parent(struct engine *e)
 {
     code_share(e);
-    pthread_mutex_unlock(&e->lock);
+    run_unlock(e);
 }
 
 void engine_fork_child(struct engine *e, struct engine_thread *t)

@@ -5,6 +5,7 @@
  * of these groups.  Blocks that are translated one after the other lie together, so a group has code in few pages, and a list takes a byte or
  * two for each of them.
  */
+#include <assert.h>
 #include <stdatomic.h>
 #include <string.h>
 
@@ -56,6 +57,7 @@ static struct block *is_for(const struct engine *e, uint32_t v, struct hash h, u
 
 struct block *index_newest(struct engine *e, uint64_t pc)
 {
+    assert(run_may_look(e));
     struct table *t = atomic_load(&e->table);
     struct hash h = hash_pc(e, pc);
     for (uint64_t i = h.start;; i++) {
@@ -89,6 +91,7 @@ static void table_put(const struct engine *e, struct table *t, uint32_t number)
 
 void index_put(struct engine *e, uint32_t number)
 {
+    assert(run_holds(e));
     table_put(e, e->table, number);
 }
 
@@ -152,6 +155,7 @@ void index_empty(struct engine *e)
 
 enum btv_status index_reserve(struct engine *e)
 {
+    assert(run_holds(e));
     if (e->max_pages - e->npages < BLOCK_MAX_PAGES || e->max_lists - e->nlists < BLOCK_MAX_PAGES)
         return BTV_LIMIT;
     return table_reserve(e);
@@ -202,6 +206,7 @@ static uint32_t find_page(const struct engine *e, uint64_t gva)
 
 uint32_t index_page(struct engine *e, uint64_t gva)
 {
+    assert(run_holds(e));
     uint32_t n = find_page(e, gva), *head = bucket_of(e, gva);
     if (n)
         return n;
@@ -287,6 +292,7 @@ static bool visit_list(struct engine *e, struct group_list *l, const struct visi
 
 bool index_each_of_page(struct engine *e, uint64_t gva, struct guest_range in, void (*see)(struct engine *e, struct block *b, void *ctx), void *ctx)
 {
+    assert(run_holds(e));
     uint32_t n = find_page(e, gva);
     const struct visit v = {ALIGN_DOWN(gva, (uint64_t)GUEST_PAGE_SIZE), n, in, see, ctx};
     if (!n)
@@ -303,6 +309,7 @@ bool index_each_of_page(struct engine *e, uint64_t gva, struct guest_range in, v
 
 bool index_bucket_empty(const struct engine *e, uint64_t bucket)
 {
+    assert(run_holds(e));
     for (uint32_t n = e->pages[bucket]; n; n = e->page[n].next)
         if (e->page[n].groups)
             return false;

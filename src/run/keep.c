@@ -271,7 +271,7 @@ void engine_keep(struct engine_thread *t)
         return;
     uint64_t used = clock_ns(CLOCK_PROCESS_CPUTIME_ID), now = clock_ns(CLOCK_THREAD_CPUTIME_ID);
     struct keeper k = {.t = t, .until_ns = now + used * e->tune.store_share / 100};
-    pthread_mutex_lock(&e->lock);
+    run_lock(e);
     bool alone = engine_stop_threads(e, t); /* they must not execute more while this takes its time; the process is about to end */
     uint64_t *fresh = s->fresh;             /* one that is translating goes on until it would run that */
     uint32_t nfresh = s->nfresh;
@@ -279,18 +279,18 @@ void engine_keep(struct engine_thread *t)
         s->fresh = NULL;
         s->nfresh = s->cap_fresh = 0;
     }
-    pthread_mutex_unlock(&e->lock);
+    run_unlock(e);
     if (!alone)
         return;
     if (nfresh)
         qsort(fresh, nfresh, sizeof *fresh, by_pc);
     for (uint32_t i = 0, n; i < nfresh; i += n) {
         struct module m = {0};
-        pthread_mutex_lock(&e->lock);
-        const struct module *known = store_known(s, fresh[i]);
+        run_lock(e);
+        const struct module *known = store_known(e, fresh[i]);
         if (known)
             m = (struct module){.start = known->start, .end = known->end, .name = known->name};
-        pthread_mutex_unlock(&e->lock);
+        run_unlock(e);
         for (n = 1; i + n < nfresh && fresh[i + n] < m.end; n++)
             ;
         if (!known)
@@ -303,7 +303,7 @@ void engine_keep(struct engine_thread *t)
     if (any)
         tidy(e);
     heap_free(fresh);
-    pthread_mutex_lock(&e->lock);
+    run_lock(e);
     engine_resume_threads(e);
-    pthread_mutex_unlock(&e->lock);
+    run_unlock(e);
 }

@@ -8,6 +8,8 @@
 #include "run/region.h"
 #include "run/run.h"
 
+_Thread_local struct engine_thread *run_self;
+
 static inline uint64_t *pc_slot(struct engine_thread *t)
 {
     return &t->cpu.slot[t->engine->guest->slot_pc];
@@ -38,9 +40,9 @@ bool engine_is_warm(struct engine *e, uint64_t pc)
         return true;
     if (*run_visits(e, pc) >= e->tune.warm)
         return true;
-    pthread_mutex_lock(&e->lock);
+    run_lock(e);
     bool yes = cache_covers(e, pc);
-    pthread_mutex_unlock(&e->lock);
+    run_unlock(e);
     return yes;
 }
 
@@ -112,10 +114,10 @@ enum host_exit run_enter(struct engine_thread *t, struct block *b)
 /* Waits while somebody holds the threads out of code. */
 static void wait_resumed(struct engine *e)
 {
-    pthread_mutex_lock(&e->lock);
+    run_lock(e);
     while (e->stopping)
-        pthread_cond_wait(&e->resumed, &e->lock);
-    pthread_mutex_unlock(&e->lock);
+        run_wait(e, &e->resumed);
+    run_unlock(e);
 }
 
 /* What other threads or signal handlers asked for.  True: return to the personality. */
@@ -144,9 +146,9 @@ static void follow_link(struct engine_thread *t)
     if (!to)
         return;
     /* A flusher holds the lock while it waits for this thread to leave code: never wait for it here. */
-    if (pthread_mutex_trylock(&e->lock) == 0) {
+    if (run_trylock(e)) {
         cache_link(e, t->cpu.exit_link, to);
-        pthread_mutex_unlock(&e->lock);
+        run_unlock(e);
     }
 }
 
@@ -155,9 +157,9 @@ static void remember_jump(struct engine_thread *t, uint64_t pc, struct block *b,
     struct jump_entry *j = &t->jumps[pc >> 1 & (CPU_JUMP_ENTRIES - 1)];
     if (t->engine->cfg.no_chain || block_is(b, BLOCK_UNSURE))
         return;
-    if (cache && pthread_mutex_trylock(&t->engine->lock) == 0) {
+    if (cache && run_trylock(t->engine)) {
         cache_fill(t->engine, cache, b);
-        pthread_mutex_unlock(&t->engine->lock);
+        run_unlock(t->engine);
     }
     __atomic_store_n(&j->pc, CPU_NO_PC, __ATOMIC_RELAXED);
     j->code = block_code(t->engine, b);
@@ -270,9 +272,19 @@ static bool step(struct engine_thread *t, enum engine_stop *stop)
     return run_interpret(t, e->tune.interp_insns, stop);
 }
 
+static void set_self(struct engine_thread *t)
+{
+#ifndef NDEBUG
+    run_self = t;
+#else
+    (void)t;
+#endif
+}
+
 enum engine_stop engine_run(struct engine_thread *t)
 {
     enum engine_stop stop = ENGINE_INTERRUPT;
+    set_self(t);
     if (sigsetjmp(t->landing, 0)) { /* a guest access of the interpreter, or of a helper, faulted; see fault.c */
         t->interpreting = false;
         atomic_store_explicit(&t->in_code, false, memory_order_release);

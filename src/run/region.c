@@ -618,10 +618,10 @@ static bool pays(const struct region *r)
 
 static bool is_region(struct engine *e, uint64_t pc)
 {
-    pthread_mutex_lock(&e->lock);
+    run_lock(e);
     const struct block *b = cache_find(e, pc);
     bool yes = b && block_is(b, BLOCK_REGION);
-    pthread_mutex_unlock(&e->lock);
+    run_unlock(e);
     return yes;
 }
 
@@ -660,10 +660,10 @@ enum btv_status region_make(struct engine *e, struct arena *a, const struct gues
     place(r);
     if (!make_function(r, &src))
         return arena_ok(a) ? BTV_BADCODE : BTV_NOMEM;
-    pthread_mutex_lock(&e->lock);
+    run_lock(e);
     r->outer = e->hcfg;
     bool may_change = cache_may_change(e, src.range, src.nranges);
-    pthread_mutex_unlock(&e->lock);
+    run_unlock(e);
     if (may_change || calls_helpers(r->f))
         return BTV_NOTIMPL;
     choose_pins(r);
@@ -679,11 +679,11 @@ enum btv_status region_make(struct engine *e, struct arena *a, const struct gues
         return st;
     if (trace_at(TRACE_emit, pc))
         trace_emitted(e, fetch, &code, pc);
-    pthread_mutex_lock(&e->lock);
+    run_lock(e);
     uint64_t locked = clock_ns(CLOCK_MONOTONIC);
     st = generation == e->generation ? publish(e, &src, &code, err) : BTV_BADCODE;
     locked = clock_ns(CLOCK_MONOTONIC) - locked;
-    pthread_mutex_unlock(&e->lock);
+    run_unlock(e);
     TRACE_AT(block, pc, "0x%llx region: %s, %u blocks of %u seen, %u instructions, %u bytes, others kept waiting for at most %llu us", (unsigned long long)pc,
              btv_status_text(st), r->norder, r->nnodes, src.insns, code.len, (unsigned long long)locked / 1000);
     return st;

@@ -33,6 +33,7 @@
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdio.h>
+#include <time.h>
 
 #include "base/trace.h"
 #include "host/host.h"
@@ -164,8 +165,9 @@ struct engine {
     struct host_config hcfg;
     struct host_stubs stubs;
 
-    pthread_mutex_t lock;
-    pthread_cond_t resumed;
+    pthread_mutex_t lock;     /* run_lock and so on */
+    const void *holder;       /* assertions: run_holds */
+    pthread_cond_t resumed;   /* with the lock */
     pthread_mutex_t check_lock; /* --check=exec: one thread at a time runs guest code; nothing else is locked inside */
     struct shadow *shadow;      /* check.c, under check_lock: large, so made once */
     struct engine_thread *threads;
@@ -247,6 +249,65 @@ struct engine_thread {
     bool unchecked;                 /* that faulted: run the block as it is */
     sigjmp_buf landing;
 };
+
+/* -- engine.lock; run_holds and run_may_look are for assertions, and other builds do not keep what they read -- */
+extern _Thread_local struct engine_thread *run_self; /* whose engine_run is on */
+
+static inline void run_set_holder(struct engine *e, bool held)
+{
+#ifndef NDEBUG
+    e->holder = held ? &run_self : NULL;
+#else
+    (void)e;
+    (void)held;
+#endif
+}
+
+static inline void run_lock(struct engine *e)
+{
+    pthread_mutex_lock(&e->lock);
+    run_set_holder(e, true);
+}
+
+static inline bool run_trylock(struct engine *e)
+{
+    if (pthread_mutex_trylock(&e->lock))
+        return false;
+    run_set_holder(e, true);
+    return true;
+}
+
+static inline void run_unlock(struct engine *e)
+{
+    run_set_holder(e, false);
+    pthread_mutex_unlock(&e->lock);
+}
+
+static inline void run_wait(struct engine *e, pthread_cond_t *until)
+{
+    run_set_holder(e, false);
+    pthread_cond_wait(until, &e->lock);
+    run_set_holder(e, true);
+}
+
+static inline void run_wait_until(struct engine *e, pthread_cond_t *until, const struct timespec *time)
+{
+    run_set_holder(e, false);
+    pthread_cond_timedwait(until, &e->lock, time);
+    run_set_holder(e, true);
+}
+
+/* Does the calling thread hold it? */
+static inline bool run_holds(const struct engine *e)
+{
+    return e->holder == &run_self;
+}
+
+/* May it look blocks up?  See the top of this file. */
+static inline bool run_may_look(const struct engine *e)
+{
+    return run_holds(e) || (run_self && run_self->in_code);
+}
 
 /* -- code.c: all with the lock held, or before there are threads; offsets in code memory are below code_cap -- */
 #define CODE_PIECE_BYTES UINT64_C(65536) /* what is copied at once, to be changed after a fork */

@@ -4,6 +4,7 @@
  * A file may be cut off under our feet by whoever owns it; so it is read guarded, like guest memory.  Modules are found and forgotten
  * with the engine's lock held.
  */
+#include <assert.h>
 #include <ctype.h>
 #include <fcntl.h>
 #include <link.h>
@@ -168,8 +169,10 @@ const void *store_find(const struct module *m, uint32_t at, uint32_t *bytes)
 
 /* -- modules -------------------------------------------------------------------------------------------------------- */
 
-struct module *store_known(struct store *s, uint64_t pc)
+struct module *store_known(struct engine *e, uint64_t pc)
 {
+    struct store *s = e->store;
+    assert(run_holds(e));
     for (unsigned k = 0; k < s->nmodules; k++) {
         unsigned n = (s->last + k) % s->nmodules;
         if (pc >= s->module[n].start && pc < s->module[n].end) {
@@ -183,7 +186,7 @@ struct module *store_known(struct store *s, uint64_t pc)
 struct module *store_module(struct engine *e, uint64_t pc)
 {
     struct store *s = e->store;
-    struct module *known = store_known(s, pc);
+    struct module *known = store_known(e, pc);
     struct mem_region r;
     if (known)
         return known;
@@ -210,6 +213,7 @@ struct module *store_module(struct engine *e, uint64_t pc)
 
 void store_forget(struct engine *e, uint64_t start, uint64_t end)
 {
+    assert(run_holds(e));
     struct store *s = e->store;
     for (unsigned n = 0; s && n < s->nmodules;) {
         struct module *m = &s->module[n];
@@ -247,11 +251,11 @@ static bool find(struct lookup *l)
 {
     struct engine *e = l->engine;
     bool found = false;
-    pthread_mutex_lock(&e->lock);
+    run_lock(e);
     l->m = store_module(e, l->pc);
     if (l->m && l->m->file)
         found = run_guarded(look_up, l) == BTV_OK;
-    pthread_mutex_unlock(&e->lock);
+    run_unlock(e);
     return found;
 }
 
@@ -284,6 +288,7 @@ bool store_load(struct engine_thread *t, uint64_t pc, struct guest_lift *g, stru
 
 void store_note(struct engine *e, uint64_t pc)
 {
+    assert(run_holds(e));
     struct store *s = e->store;
     if (!s || !store_module(e, pc))
         return;

@@ -58,7 +58,7 @@ static inline uint64_t store_base(const struct module *m)
 }
 
 /* The module that pc lies in, if it has been seen before; and if not, or NULL: code that is not kept.  Lock held. */
-struct module *store_known(struct store *s, uint64_t pc);
+struct module *store_known(struct engine *e, uint64_t pc);
 struct module *store_module(struct engine *e, uint64_t pc);
 /* Opens the module's file of the directory, if there is one, for reading; and the opposite. */
 void store_map(const struct store *s, struct module *m);

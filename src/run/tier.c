@@ -9,6 +9,7 @@
  * The thread takes no signals, reads guest code through process_vm_readv(2), so that it cannot fault, and is stopped and joined
  * where the kernel wants a process of one thread: engine_tier_stop.  A child of fork starts its own when it has run for a while.
  */
+#include <assert.h>
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
@@ -72,7 +73,7 @@ static struct sample *sample_of(struct tier *x, uint64_t pc)
 void tier_sample(struct engine_thread *t, uint64_t pc)
 {
     struct engine *e = t->engine;
-    if (pthread_mutex_trylock(&e->lock))
+    if (!run_trylock(e))
         return;
     struct tier *x = e->tier;
     struct block *b = x ? cache_find(e, pc) : NULL; /* none, as a rule, where the branch at a loop's end looks at requests */
@@ -80,7 +81,7 @@ void tier_sample(struct engine_thread *t, uint64_t pc)
         struct sample *s = sample_of(x, pc);
         if (s->pc != pc) {
             if (s->count && s->count != DONE && --s->count) {
-                pthread_mutex_unlock(&e->lock);
+                run_unlock(e);
                 return;
             }
             *s = (struct sample){.pc = pc};
@@ -91,7 +92,7 @@ void tier_sample(struct engine_thread *t, uint64_t pc)
             x->news = true;
         }
     }
-    pthread_mutex_unlock(&e->lock);
+    run_unlock(e);
 }
 
 /* -- the thread -------------------------------------------------------------------------------------------------------- */
@@ -122,11 +123,11 @@ static void make_next(struct tier *x)
     struct btv_error err = {0};
     memmove(x->queue, x->queue + 1, --x->nqueue * sizeof *x->queue);
     x->busy = true;
-    pthread_mutex_unlock(&e->lock);
+    run_unlock(e);
     x->code_len = 0;
     arena_reset(&x->arena);
     enum btv_status st = region_make(e, &x->arena, &(struct guest_code){.fetch = read_code, .ctx = x}, pc, &err);
-    pthread_mutex_lock(&e->lock);
+    run_lock(e);
     x->busy = false;
     pthread_cond_broadcast(&e->resumed);
     uint64_t took = clock_ns(CLOCK_THREAD_CPUTIME_ID) - start;
@@ -155,7 +156,7 @@ static void wait_us(struct tier *x, uint64_t us)
         until.tv_sec++;
         until.tv_nsec -= 1000000000;
     }
-    pthread_cond_timedwait(&x->wake, &x->engine->lock, &until);
+    run_wait_until(x->engine, &x->wake, &until);
 }
 
 static void *tier_main(void *arg)
@@ -167,7 +168,7 @@ static void *tier_main(void *arg)
     hostsig_mask(UINT64_MAX); /* the C library leaves two of its own open, and the kernel would give us those that are for the guest */
     /* Not by nice(2), which setpriority(2) of the guest would see: the threads of one that has no privilege are all as nice as it. */
     sched_setscheduler(0, SCHED_BATCH, &(struct sched_param){0});
-    pthread_mutex_lock(&e->lock);
+    run_lock(e);
     while (!x->stop) {
         if (x->nqueue) {
             make_next(x);
@@ -176,7 +177,7 @@ static void *tier_main(void *arg)
         idle = ask_threads(e) ? 0 : idle + 1;
         if (idle > IDLE_ROUNDS) {
             atomic_store(&e->tier_asleep, true);
-            pthread_cond_wait(&x->wake, &e->lock);
+            run_wait(e, &x->wake);
             atomic_store(&e->tier_asleep, false);
             idle = 0;
         } else {
@@ -189,7 +190,7 @@ static void *tier_main(void *arg)
             us *= 2;
         x->news = false;
     }
-    pthread_mutex_unlock(&e->lock);
+    run_unlock(e);
     return NULL;
 }
 
@@ -261,7 +262,7 @@ static bool wanted(const struct engine *e)
 
 void tier_start(struct engine *e)
 {
-    if (pthread_mutex_trylock(&e->lock)) {
+    if (!run_trylock(e)) {
         e->tier_wait = 1; /* soon again */
         return;
     }
@@ -272,21 +273,21 @@ void tier_start(struct engine *e)
     } else {
         e->tier_wait = START_ENTRIES;
     }
-    pthread_mutex_unlock(&e->lock);
+    run_unlock(e);
 }
 
 void tier_wake(struct engine *e)
 {
-    if (pthread_mutex_trylock(&e->lock))
+    if (!run_trylock(e))
         return;
     if (e->tier)
         pthread_cond_signal(&e->tier->wake);
-    pthread_mutex_unlock(&e->lock);
+    run_unlock(e);
 }
 
 void engine_tier_stop(struct engine *e)
 {
-    pthread_mutex_lock(&e->lock);
+    run_lock(e);
     struct tier *x = e->tier;
     e->tier_held = true;
     e->tier_asleep = false;
@@ -295,7 +296,7 @@ void engine_tier_stop(struct engine *e)
         x->stop = true;
         pthread_cond_signal(&x->wake);
     }
-    pthread_mutex_unlock(&e->lock);
+    run_unlock(e);
     if (!x)
         return;
     pthread_join(x->thread, NULL);
@@ -306,17 +307,17 @@ void engine_tier_stop(struct engine *e)
 
 void engine_tier_resume(struct engine *e)
 {
-    pthread_mutex_lock(&e->lock);
+    run_lock(e);
     e->tier_held = false;
     e->tier_wait = START_ENTRIES;
-    pthread_mutex_unlock(&e->lock);
+    run_unlock(e);
 }
 
 unsigned engine_own_threads(struct engine *e)
 {
-    pthread_mutex_lock(&e->lock);
+    run_lock(e);
     unsigned n = e->tier != NULL;
-    pthread_mutex_unlock(&e->lock);
+    run_unlock(e);
     return n;
 }
 
@@ -336,6 +337,7 @@ void engine_expect_linker(struct engine *e)
 
 void tier_let_finish(struct engine *e)
 {
+    assert(run_holds(e));
     while (e->tier && e->tier->busy)
-        pthread_cond_wait(&e->resumed, &e->lock);
+        run_wait(e, &e->resumed);
 }

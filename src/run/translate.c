@@ -69,12 +69,12 @@ enum btv_status translate_code(struct engine_thread *t, const struct guest_code 
 #endif
     if (trace_at(TRACE_lift, pc) || trace_at(TRACE_ir, pc))
         trace_lifted(t, f, g);
-    pthread_mutex_lock(&e->lock);
+    run_lock(e);
     struct host_config hcfg = e->hcfg;
     hcfg.no_ahead = cache_may_change(e, g->range, g->nranges);
     hcfg.no_self_loop |= hcfg.no_ahead;
     hcfg.no_calls = e->cfg.check_exec;
-    pthread_mutex_unlock(&e->lock);
+    run_unlock(e);
     st = e->host->emit(&t->scratch, &hcfg, f, code);
     if (st == BTV_OK && trace_at(TRACE_emit, pc))
         trace_emitted(e, fetch, code, pc);
@@ -159,7 +159,7 @@ static struct block *translate_untimed(struct engine_thread *t, uint64_t pc)
         if (st != BTV_OK || !g.nranges || !g.insns)
             return NULL;
         memcpy(link, code.link, code.nlinks * sizeof *link);
-        pthread_mutex_lock(&e->lock);
+        run_lock(e);
         struct block *b = NULL;
         bool same = gen == e->generation, made = false;
         if (same)
@@ -168,7 +168,7 @@ static struct block *translate_untimed(struct engine_thread *t, uint64_t pc)
             make_link(e, b, &link[i]);
         if (made)
             store_note(e, pc);
-        pthread_mutex_unlock(&e->lock);
+        run_unlock(e);
         if (same && b && BTV_UNLIKELY(recorded)) {
             t->stats.replayed++;
             t->stats.replayed_shorter += g.insns < recorded;
@@ -208,11 +208,11 @@ static struct block *take_one(struct engine_thread *t, uint64_t pc, struct group
     unsigned first = group->nlinks, last = first;
     for (unsigned i = 0; i < code.nlinks && last < ARRAY_LEN(group->link); i++)
         group->link[last++].link = code.link[i];
-    pthread_mutex_lock(&e->lock);
+    run_lock(e);
     bool made = false;
     if (gen == e->generation)
         b = publish(t, &g, &code, &made);
-    pthread_mutex_unlock(&e->lock);
+    run_unlock(e);
     if (!made)
         return b;
     group->nlinks = last;
@@ -238,16 +238,16 @@ static struct block *take_kept(struct engine_thread *t, uint64_t pc)
         return NULL;
     for (unsigned n = 1; group.ntodo && n < e->tune.store_ahead; n++) {
         uint64_t next = group.todo[--group.ntodo];
-        pthread_mutex_lock(&e->lock); /* not in code, so nothing else keeps the index from being replaced */
+        run_lock(e); /* not in code, so nothing else keeps the index from being replaced */
         bool there = cache_find(e, next);
-        pthread_mutex_unlock(&e->lock);
+        run_unlock(e);
         if (!there)
             take_one(t, next, &group);
     }
-    pthread_mutex_lock(&e->lock);
+    run_lock(e);
     for (unsigned i = 0; i < group.nlinks && gen == e->generation; i++)
         make_link(e, group.link[i].from, &group.link[i].link);
-    pthread_mutex_unlock(&e->lock);
+    run_unlock(e);
     return b;
 }
 

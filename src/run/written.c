@@ -11,6 +11,7 @@
  *
  * All of it is under engine.lock.
  */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -73,6 +74,7 @@ static struct code_page *page_for(struct engine *e, uint64_t page)
 
 enum btv_status written_note(struct engine *e, const struct source *g)
 {
+    assert(run_holds(e));
     const uint8_t *bytes = g->bytes;
     for (unsigned i = 0; i < g->nranges; i++)
         for (uint64_t at = g->range[i].start, end = g->range[i].end, next; at < end; at = next) {
@@ -91,6 +93,7 @@ enum btv_status written_note(struct engine *e, const struct source *g)
 
 void written_doubt(struct engine *e, uint64_t bucket)
 {
+    assert(run_holds(e));
     if (BTV_LIKELY(!e->code_pages[bucket]))
         return;
     if (index_bucket_empty(e, bucket)) {
@@ -210,6 +213,7 @@ static bool sync_bucket(struct engine *e, uint64_t bucket)
 
 void written_sync(struct engine *e)
 {
+    assert(run_holds(e));
     for (unsigned i = 0; i < PAGE_BUCKETS / 64; i++)
         for (uint64_t left = e->code_buckets[i], bit; left; left ^= bit) {
             bit = left & -left;
