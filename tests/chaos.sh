@@ -18,10 +18,10 @@ set -u
 here=$(cd "$(dirname "$0")" && pwd)
 cd "$here/.." || exit 1
 : "${BTV:=build/btv-run}"
-table='no-chain hot=1,max-insns=2 regs=2 cache-kib=64 hot=1,flush-every=20 mix=20 hot=1,drop=50 hot=1,storm=4 hot=1,yield=40 hot=1,alloc=20 io=2 hot=1,region=2 keep pelt'
-quick_table='hot=1,no-chain,max-insns=2,regs=2 cache-kib=64,mix=20 hot=1,drop=50,storm=4 hot=1,yield=40,flush-every=20 hot=1,alloc=20,io=2 keep pelt'
+table='no-chain hot=1,max-insns=2 regs=2 cache-kib=64 hot=1,flush-every=20 mix=20 hot=1,drop=50 hot=1,storm=4 hot=1,yield=40 hot=1,alloc=20 io=2 hot=1,region=2 hot=1,region=2,yield=5 keep pelt'
+quick_table='hot=1,no-chain,max-insns=2,regs=2 cache-kib=64,mix=20 hot=1,drop=50,storm=4 hot=1,yield=40,flush-every=20 hot=1,alloc=20,io=2 hot=1,region=2,yield=5 keep pelt'
 quick_linux='abi_riscv64 sig_exit sig_frame sig_queue sig_restart sys_exec sys_wait thr_process'
-quick_engine='fault-regs fetch stack 0001-store-halves 0002-followed-jump-back 0004-fork-and-map'
+quick_engine='fault-regs fetch many-threads stack 0001-store-halves 0002-followed-jump-back 0004-fork-and-map'
 seed=$((RANDOM * 32768 + RANDOM + 1)) runs='' quick=0 programs='' jobs=1 sets=()
 while getopts qn:s:c:p:j: opt; do
     case $opt in
@@ -35,7 +35,8 @@ while getopts qn:s:c:p:j: opt; do
     esac
 done
 command -v "${RISCV_CC:-riscv64-linux-gnu-gcc}" >/dev/null || { echo "skipped: no RISC-V compiler"; exit 77; }
-[ -x "$BTV" ] || { echo "skipped: no $BTV"; exit 77; }
+[ -e "$BTV" ] || { echo "skipped: no $BTV"; exit 77; }
+[ -f "$BTV" ] && [ -x "$BTV" ] || { echo "BTV=$BTV is no program"; exit 2; }
 : "${runs:=$([ ${#sets[@]} -gt 0 ] && echo 0 || echo 2)}"
 [ $quick = 0 ] || { table=$quick_table seed=1; }
 # shellcheck disable=SC2206  # words

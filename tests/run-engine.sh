@@ -7,7 +7,7 @@
 #   GUESTS folder to keep the built programs in       LIMIT seconds for each run, default 180: a busy machine is no failure
 here=$(cd "$(dirname "$0")" && pwd)
 : "${BTV:=$here/../build/btv-run}"
-all='default interp hot tiny regs flush region cache alloc yield check'
+all='default interp hot tiny regs flush region race cache alloc yield check'
 cc=${RISCV_CC:-riscv64-linux-gnu-gcc}
 command -v "$cc" >/dev/null || { echo "skipped: no RISC-V compiler ($cc)"; exit 77; }
 
@@ -20,6 +20,7 @@ options() {
     regs) echo --chaos=hot=1,regs=1,max-insns=3 ;;
     flush) echo --chaos=hot=1,flush-every=7 ;;
     region) echo --chaos=hot=1,region=1 ;;
+    race) echo --chaos=hot=1,region=2,yield=5 ;;
     cache) echo --chaos=hot=1 --code-cache-mib=1 ;;
     alloc) echo --chaos=hot=1,alloc=20 ;;
     yield) echo --chaos=no-chain,yield=20 ;;

@@ -110,11 +110,16 @@ static void give_way(struct engine_thread *t)
     t->asleep_ns += clock_ns(CLOCK_MONOTONIC) - start;
 }
 
+void chaos_pause(struct engine_thread *t)
+{
+    if (one_in(t, t->engine->cfg.yield))
+        give_way(t);
+}
+
 void chaos_visit(struct engine_thread *t)
 {
     const struct engine_config *c = &t->engine->cfg;
-    if (one_in(t, c->yield))
-        give_way(t);
+    chaos_pause(t);
     if (one_in(t, c->drop) && chaos_may_waste(t))
         drop_some(t);
     if (one_in(t, c->storm))

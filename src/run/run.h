@@ -526,6 +526,8 @@ void chaos_thread_start(struct engine_thread *t);
 void chaos_forked(struct engine_thread *t); /* its life starts now, in a new process */
 /* Before each step of the dispatcher, if engine.chaotic. */
 void chaos_visit(struct engine_thread *t);
+/* yield: no lock held, not in code. */
+void chaos_pause(struct engine_thread *t);
 /* Can the thread afford to lose translated code?  Otherwise it keeps what it has, and interprets the rest. */
 bool chaos_may_waste(const struct engine_thread *t);
 /* mix: executions before the block at pc is translated; is a translated block interpreted this time? */

@@ -30,6 +30,13 @@ const uint8_t *fetch_code(void *thread, uint64_t pc, size_t *avail)
     return mem_host(pc);
 }
 
+/* Between what is decided and what is done about it, others may do the same, and more: chaos. */
+static void pause_here(struct engine_thread *t)
+{
+    if (BTV_UNLIKELY(t->engine->chaotic))
+        chaos_pause(t);
+}
+
 struct lifting {
     const struct guest_isa *guest;
     struct guest_lift *g;
@@ -159,6 +166,7 @@ static struct block *translate_untimed(struct engine_thread *t, uint64_t pc)
         if (st != BTV_OK || !g.nranges || !g.insns)
             return NULL;
         memcpy(link, code.link, code.nlinks * sizeof *link);
+        pause_here(t);
         run_lock(e);
         struct block *b = NULL;
         bool same = gen == e->generation, made = false;
@@ -208,6 +216,7 @@ static struct block *take_one(struct engine_thread *t, uint64_t pc, struct group
     unsigned first = group->nlinks, last = first;
     for (unsigned i = 0; i < code.nlinks && last < ARRAY_LEN(group->link); i++)
         group->link[last++].link = code.link[i];
+    pause_here(t);
     run_lock(e);
     bool made = false;
     if (gen == e->generation)
@@ -244,6 +253,7 @@ static struct block *take_kept(struct engine_thread *t, uint64_t pc)
         if (!there)
             take_one(t, next, &group);
     }
+    pause_here(t);
     run_lock(e);
     for (unsigned i = 0; i < group.nlinks && gen == e->generation; i++)
         make_link(e, group.link[i].from, &group.link[i].link);

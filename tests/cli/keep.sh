@@ -217,6 +217,16 @@ for p in p q; do
     least kept_used 200
 done
 
+# threads that come to the same code at once, in an index that grows all the time; the first process ends while they do
+here=$(dirname "$0")/..
+"$cc" -std=gnu17 -D_GNU_SOURCE -O1 -static -pthread -I"$here" -o "$tmp/m" "$here/guests/engine/many-threads.c" || exit 1
+rm -f "$tmp/d"/*
+for how in 'leave' '' '' ''; do
+    # shellcheck disable=SC2086 # no argument, or one
+    keep 0 --tune=table_bits=4 --chaos=yield=5 "$tmp/m" 2 $how
+done
+least kept_used 400
+
 # the guest sees no descriptor
 build_fds
 run 0 run "$tmp/fds"
