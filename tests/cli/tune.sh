@@ -46,18 +46,19 @@ while read -r name lo hi; do
     done
 done <"$tmp/names"
 
-# number NAME OPTIONS...: one of --stats, in its first column
-number() {
+# counted NAME OPTIONS...: one of --stats, in its first column
+counted() {
     name=$1
     shift
-    "$btv" run --stats "$@" 2>&1 >/dev/null | awk -v n="$name" '$1 == n { v = $2 } END { print v }'
+    "$btv" run --stats "$@" >/dev/null 2>"$tmp/err"
+    number "$name"
 }
 # less A B WHAT
 less() {
     if awk -v a="$1" -v b="$2" 'BEGIN { exit !(a + 0 < b + 0) }'; then passed=$((passed + 1)); else bad "$3: $1 is not below $2"; fi
 }
-less "$(number blocks --tune=hot=200 "$tmp/p")" "$(number blocks --tune=hot=1 "$tmp/p")" 'blocks with hot=200 and hot=1'
-less "$(number blocks --tune=hot=200 "$tmp/p" again)" "$(number blocks --tune=hot=1 "$tmp/p" again)" 'the same after execve'
+less "$(counted blocks --tune=hot=200 "$tmp/p")" "$(counted blocks --tune=hot=1 "$tmp/p")" 'blocks with hot=200 and hot=1'
+less "$(counted blocks --tune=hot=200 "$tmp/p" again)" "$(counted blocks --tune=hot=1 "$tmp/p" again)" 'the same after execve'
 
 # a loop in ten registers that code rarely uses, over and over until a sample has found it; and one in a common register
 cat >"$tmp/many.c" <<'END'
@@ -85,16 +86,16 @@ region() { "$btv" run --stats "$@" 2>&1 >/dev/null | awk '$1 == "blocks" { print
 less 0 "$(region --tune=sample_us=500 "$tmp/many")" 'regions of a loop in uncommon registers'
 less "$(region --tune=sample_us=500,region_samples=251 "$tmp/many")" 1 'regions when there are to be none'
 less "$(region --tune=sample_us=500 "$tmp/many" few)" 1 'regions of a loop in a common register'
-less "$(number insns_per_block --tune=max_side_exits=0 "$tmp/p")" "$(number insns_per_block --tune=max_side_exits=4 "$tmp/p")" 'side exits'
-if [ "$(number insns_per_block --tune=max_insns=1 "$tmp/p")" = 1.00 ]; then passed=$((passed + 1)); else bad 'max_insns=1: longer blocks'; fi
+less "$(counted insns_per_block --tune=max_side_exits=0 "$tmp/p")" "$(counted insns_per_block --tune=max_side_exits=4 "$tmp/p")" 'side exits'
+if [ "$(counted insns_per_block --tune=max_insns=1 "$tmp/p")" = 1.00 ]; then passed=$((passed + 1)); else bad 'max_insns=1: longer blocks'; fi
 # memory: bounds that hold for large programs, too
 # (the program is small, and the few loops of its C library that are done with vectors would count for too much)
-less "$(number host_per_guest --tune=hot=2,ahead=0 "$tmp/p")" 4.00 'host bytes for each guest byte'
-less "$(number host_per_guest --tune=hot=2,ahead=0 "$tmp/p")" "$(number host_per_guest --tune=hot=2 "$tmp/p")" 'vectors'
-less "$(number side_per_host --tune=hot=2 "$tmp/p")" 0.25 'bytes of records for each host byte'
-less "$(number side_copy --tune=hot=2 "$tmp/p")" 500 'guest bytes kept of a program that writes no code'
+less "$(counted host_per_guest --tune=hot=2,ahead=0 "$tmp/p")" 4.00 'host bytes for each guest byte'
+less "$(counted host_per_guest --tune=hot=2,ahead=0 "$tmp/p")" "$(counted host_per_guest --tune=hot=2 "$tmp/p")" 'vectors'
+less "$(counted side_per_host --tune=hot=2 "$tmp/p")" 0.25 'bytes of records for each host byte'
+less "$(counted side_copy --tune=hot=2 "$tmp/p")" 500 'guest bytes kept of a program that writes no code'
 # --chaos comes last
-less "$(number blocks --chaos=hot=200 --tune=hot=1 "$tmp/p")" "$(number blocks --tune=hot=1 "$tmp/p")" 'chaos and tune'
+less "$(counted blocks --chaos=hot=200 --tune=hot=1 "$tmp/p")" "$(counted blocks --tune=hot=1 "$tmp/p")" 'chaos and tune'
 
 # what two switches cost is limited together: sleep and translation lost do not take all of a program's time between them
 cat >"$tmp/wide.c" <<'END'
