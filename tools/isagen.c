@@ -233,10 +233,10 @@ static void assign_format(struct row *r)
 /* -- the decode tree --------------------------------------------------------------------------------------- */
 
 /*
- * A node is one word.   leaf:   1 << 31 | row number
+ * A node is one word.   leaf:   1 << 31 | format << 16 | row number
  *                       inner:  base << 8 | shift << 3 | bits - 1; child k, the value of those bits, is node base + k
  * The first 512 nodes are the roots: one for each value of the eight bits that tell most rows apart, which are 15..10 and 1..0
- * of a 16-bit instruction, 14..12 and 6..2 of a 32-bit one (tree_row in decode.c gathers them).
+ * of a 16-bit instruction, 14..12 and 6..2 of a 32-bit one (tree_leaf in decode.c gathers them).
  */
 enum { ROOTS = 256, FIRST16_BITS = 0xfc03, FIRST32_BITS = 0x707c };
 static uint32_t nodes[MAX_NODES];
@@ -286,7 +286,7 @@ static uint32_t build_tree(const struct row *const *cand, unsigned n, uint32_t k
         for (unsigned c = 0; c < n; c++)
             if (!best || __builtin_popcount(cand[c]->mask) > __builtin_popcount(best->mask))
                 best = cand[c];
-        return UINT32_C(1) << 31 | (best ? best->op : 0);
+        return UINT32_C(1) << 31 | (best ? (uint32_t)best->fmt << 16 | best->op : 0);
     }
     unsigned base = nnodes, width = 1u << s.bits;
     nnodes += width;
@@ -441,10 +441,10 @@ static void write_tables(void)
         put_mnemonic(r->name);
         fprintf(out, "\", \"%s\", \"%s\", \"%s\", \"%s\"},\n", r->bits, r->operands, r->semantics, r->doc);
     }
-    fprintf(out, "};\n\n/* The part of the rows that decoding reads. */\nstatic const struct key keys[RV_OP_COUNT] = {\n");
+    fprintf(out, "};\n\n/* The part of the rows that decoding reads. */\nstatic const struct key keys[RV_OP_COUNT] = {\n    [0] = {0, 1}, /* none */\n");
     for (unsigned k = 0; k < nrows; k++)
         if (rows[k].op)
-            fprintf(out, "    [%u] = {0x%08x, 0x%08x, %u},\n", rows[k].op, rows[k].mask, rows[k].match, rows[k].fmt);
+            fprintf(out, "    [%u] = {0x%08x, 0x%08x},\n", rows[k].op, rows[k].mask, rows[k].match);
     fprintf(out, "};\n\nconst struct rv_ext rv_exts[RV_EXT_COUNT] = {\n");
     for (unsigned k = 0; k < EXT_COUNT; k++)
         fprintf(out, "    {\"%s\", \"%s\", \"%s\", %d, %s},\n", exts[k].name, exts[k].version, exts[k].doc, exts[k].hwprobe,

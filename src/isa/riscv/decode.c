@@ -23,21 +23,22 @@ struct format {
     uint16_t first, count;
 };
 
-/* What makes a word a row, and its format. */
+/* What makes a word a row. */
 struct key {
-    uint32_t mask, match, fmt;
+    uint32_t mask, match;
 };
 
 #include "isa/riscv/riscv_tab.h"
 
-static inline unsigned tree_row(uint32_t raw)
+/* The leaf for raw: row number in bits 15..0, format in 30..16. */
+static inline uint32_t tree_leaf(uint32_t raw)
 {
     /* 14..12 and 6..2, or 15..10 and 1..0: the bits that tell most rows apart */
     unsigned first = (raw & 3) == 3 ? ROOTS + ((raw >> 2 & 0x1f) | (raw >> 7 & 0xe0)) : (raw & 3) | (raw >> 8 & 0xfc);
     uint32_t n = tree[first];
     while (!(n >> 31))
         n = tree[(n >> 8) + (raw >> (n >> 3 & 31) & ((2u << (n & 7)) - 1))];
-    return n & 0xffff;
+    return n;
 }
 
 bool rv_decode(uint32_t raw, struct insn *out)
@@ -46,13 +47,14 @@ bool rv_decode(uint32_t raw, struct insn *out)
     if (len == 2)
         raw &= 0xffff;
     *out = (struct insn){.len = (uint8_t)len, .raw = raw};
-    unsigned op = tree_row(raw);
+    uint32_t leaf = tree_leaf(raw);
+    unsigned op = leaf & 0xffff;
     const struct key *k = &keys[op];
-    if (BTV_UNLIKELY((raw & k->mask) != k->match || !op))
+    if (BTV_UNLIKELY((raw & k->mask) != k->match))
         return false;
     if (BTV_UNLIKELY(rv_undefined_exts) && (rv_undefined_exts >> rv_rows[op].ext & 1))
         return false;
-    if (BTV_LIKELY(extract_fields(k->fmt, raw, out))) {
+    if (BTV_LIKELY(extract_fields(leaf >> 16 & 0x7fff, raw, out))) {
         out->op = (uint16_t)op;
         return true;
     }
