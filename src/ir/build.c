@@ -312,12 +312,12 @@ void ir_count_uses(struct ir_func *f)
 {
     for (uint32_t v = 0; v < f->nvals; v++)
         f->def[v]->uses = 0;
-    for (struct ir_block *b = f->first; b; b = b->next)
-        for (struct ir_ins *i = b->first; i; i = i->next) {
-            for (unsigned k = 0; k < i->nargs; k++)
-                f->def[i->arg[k]]->uses++;
-            for (unsigned e = 0; e < ir_nedges(i); e++)
-                for (uint32_t k = 0; k < i->edges[e].to->nparams; k++)
-                    f->def[i->edges[e].args[k]]->uses++;
-        }
+    for (const struct ir_block *b = f->first; b; b = b->next) {
+        for (const struct ir_ins *i = b->first; i; i = i->next)
+            for (unsigned k = 0; k < ARRAY_LEN(i->arg); k++) /* without a branch: nothing tells the processor how many there are */
+                f->def[i->arg[k] & -(ir_val)(k < i->nargs)]->uses++;
+        for (unsigned e = 0; b->last && e < ir_nedges(b->last); e++)
+            for (uint32_t k = 0; k < b->last->edges[e].to->nparams; k++)
+                f->def[b->last->edges[e].args[k]]->uses++;
+    }
 }

@@ -25,6 +25,8 @@
 #define EM_XMM 16 /* register numbers 16..31 are xmm0..xmm15 */
 #define EM_REGS 32
 #define EM_SPILLS 24
+/* Types without a lowering. */
+#define EM_ODD_TYPES (1u << IR_F16 | 1u << IR_I128 | 1u << IR_V64 | 1u << IR_V128 | 1u << IR_V256 | 1u << IR_VS)
 
 extern const uint8_t em_pin_int[EM_PINS_INT];
 
@@ -86,6 +88,7 @@ struct val {
     int8_t slot;        /* a guest slot in memory that holds it */
     uint8_t lazy;       /* slots whose memory is to hold it: see em.lazy_val */
     uint8_t kind;
+    uint8_t plan;       /* while planning: what its users take it as */
     uint16_t flags;
 };
 
@@ -130,6 +133,7 @@ struct em {
     struct em_edge *edge;
     unsigned nedges, cap_edges;
     uint64_t written[(CPU_SLOTS + 63) / 64]; /* slots with a PUT anywhere */
+    bool odd;                  /* there are values of types without a lowering */
     bool region;               /* several blocks, pins of its own, slots put home late */
     /*
      * In a region: the value that a slot without a pin has but that its memory does not hold yet, or 0.  Such a value is in a

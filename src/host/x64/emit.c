@@ -510,22 +510,36 @@ static void lower(struct em *e, struct ir_ins *i)
     }
 }
 
+/* Of a region: the slots with a PUT; a bound for the edges. */
+static unsigned note_region(struct em *e, const struct ir_func *f)
+{
+    unsigned edges = 0;
+    for (const struct ir_block *b = f->first; b; b = b->next)
+        for (const struct ir_ins *i = b->first; i; i = i->next) {
+            edges += 2 * (i->op == IR_OP_BR || i->op == IR_OP_BRIF || i->op == IR_OP_GOTO || i->op == IR_OP_GOTOIND);
+            if (i->op == IR_OP_PUT)
+                e->written[i->imm / 64] |= UINT64_C(1) << i->imm % 64;
+        }
+    return edges;
+}
+
 static bool init(struct em *e, struct arena *a, const struct host_config *cfg, struct ir_func *f, struct host_code *out)
 {
     bool region = cfg->outer != NULL;
-    unsigned marks = 0, branches = 0;
+    unsigned marks = 2 /* of ROUNDS, once at most */, branches = 0, types = 0;
     memset(e, 0, offsetof(struct em, cold));
     e->arena = a;
     e->cfg = cfg;
     e->f = f;
     e->out = out;
-    for (struct ir_block *b = f->first; b; b = b->next)
-        for (struct ir_ins *i = b->first; i; i = i->next) {
-            marks += i->op == IR_OP_MARK ? 1 : i->op == IR_OP_ROUNDS ? 2 : 0;
-            branches += 2 * (i->op == IR_OP_BR || i->op == IR_OP_BRIF || i->op == IR_OP_GOTO || i->op == IR_OP_GOTOIND);
-            if (i->op == IR_OP_PUT)
-                e->written[i->imm / 64] |= UINT64_C(1) << i->imm % 64;
+    for (const struct ir_block *b = f->first; b; b = b->next)
+        for (const struct ir_ins *i = b->first; i; i = i->next) {
+            marks += i->op == IR_OP_MARK;
+            types |= 1u << i->type;
         }
+    e->odd = types & EM_ODD_TYPES;
+    if (region)
+        branches = note_region(e, f);
     e->region = region;
     e->moves = em_region_moves(e);
     e->cap_mark = marks;
@@ -533,7 +547,7 @@ static bool init(struct em *e, struct arena *a, const struct host_config *cfg, s
     e->cap_link = region ? HOST_MAX_REGION_LINKS : HOST_MAX_LINKS;
     e->b.cap = region ? 65536 : 16384;
     e->b.p = arena_push_raw(a, e->b.cap);
-    e->val = ARENA_ARRAY(a, struct val, f->nvals);
+    e->val = arena_push_raw(a, f->nvals * sizeof *e->val);
     e->block_at = ARENA_ARRAY(a, uint32_t, f->nblocks + 1);
     e->edge = ARENA_ARRAY(a, struct em_edge, e->cap_edges + 1);
     if (region) {
@@ -542,14 +556,14 @@ static bool init(struct em *e, struct arena *a, const struct host_config *cfg, s
         out->recovery = ARENA_ARRAY(a, struct host_recovery, e->cap_state);
         e->preds = ARENA_ARRAY(a, uint8_t, f->nblocks + 1);
     }
-    out->mark = ARENA_ARRAY(a, struct host_mark, marks ? marks : 1);
-    out->link = ARENA_ARRAY(a, struct host_link, e->cap_link);
+    out->mark = arena_push_raw(a, marks * sizeof *out->mark);
+    out->link = arena_push_raw(a, e->cap_link * sizeof *out->link);
     if (!arena_ok(a))
         return false;
     out->pins = cfg->outer ? cfg : NULL;
     memset(e->block_at, 0xff, (f->nblocks + 1) * sizeof *e->block_at);
     for (uint32_t v = 0; v < f->nvals; v++)
-        e->val[v].reg = e->val[v].spill = e->val[v].slot = -1;
+        e->val[v] = (struct val){.reg = -1, .spill = -1, .slot = -1};
     /* the temporaries, and every pin register this configuration leaves free */
     e->temps = 1u << X64_RAX | 1u << X64_RCX | 1u << X64_RDX | 7u << (EM_XMM + EM_PINS_FP);
     if (region)

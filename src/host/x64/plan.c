@@ -7,8 +7,8 @@
  */
 #include "host/x64/em.h"
 
-/* Scratch bits of val.flags while planning: some user takes the value as ... */
-enum { PLAN_COND = 0x80 /* a condition */, PLAN_FMA = 0x40 /* a factor or addend */, PLAN_COUNT = 0x20 /* a shift count */, PLAN_GOTO = 0x10 /* where to go */ };
+/* val.plan: some user takes the value as ... */
+enum { PLAN_COND = 1 /* a condition */, PLAN_FMA = 2 /* a factor or addend */, PLAN_COUNT = 4 /* a shift count */, PLAN_GOTO = 8 /* where to go */ };
 
 /* Does a 32-bit op leave the upper half of its host register zero? */
 static bool zeroes_upper(const struct ir_ins *d)
@@ -101,7 +101,6 @@ static void plan_value(struct em *e, struct ir_ins *i)
     if (plan_low(e, i))
         return;
     switch (i->op) {
-    case IR_OP_CONST: v->kind = VAL_CONST; return;
     case IR_OP_TRUNC:
         reads_low(e, i, 0);
         if (i->type != IR_I1) {
@@ -134,7 +133,7 @@ static void plan_value(struct em *e, struct ir_ins *i)
         }
         break;
     case IR_OP_ADD:
-        if (v->addr_uses && v->addr_uses == v->uses && !(v->flags & (PLAN_FMA | PLAN_COUNT)) && is_address_add(e, i)) {
+        if (v->addr_uses && v->addr_uses == v->uses && !(v->plan & (PLAN_FMA | PLAN_COUNT)) && is_address_add(e, i)) {
             v->kind = VAL_FOLD;
             e->val[i->arg[0]].uses += v->uses;
             e->val[i->arg[1]].uses += v->uses;
@@ -147,18 +146,18 @@ static void plan_value(struct em *e, struct ir_ins *i)
     case IR_OP_LTU:
     case IR_OP_LES:
     case IR_OP_LEU:
-        if (v->uses == 1 && (v->flags & PLAN_COND))
+        if (v->uses == 1 && (v->plan & PLAN_COND))
             v->kind = VAL_DEFER;
         break;
     case IR_OP_FNEG:
-        if (v->uses && (v->flags & PLAN_FMA) && v->addr_uses == v->uses)
+        if (v->uses && (v->plan & PLAN_FMA) && v->addr_uses == v->uses)
             v->kind = VAL_FOLD;
         break;
     case IR_OP_AND: {
         uint64_t m;
-        if ((v->flags & PLAN_COUNT) && v->addr_uses == v->uses && ir_is_const(e->f, i->arg[1], &m) && m == ir_bits((enum ir_type)i->type) - 1)
+        if ((v->plan & PLAN_COUNT) && v->addr_uses == v->uses && ir_is_const(e->f, i->arg[1], &m) && m == ir_bits((enum ir_type)i->type) - 1)
             v->kind = VAL_FOLD;
-        if ((v->flags & PLAN_GOTO) && i->uses == 1 && ir_is_const(e->f, i->arg[1], &m) && m == ~UINT64_C(1))
+        if ((v->plan & PLAN_GOTO) && i->uses == 1 && ir_is_const(e->f, i->arg[1], &m) && m == ~UINT64_C(1))
             v->kind = VAL_FOLD;
         break;
     }
@@ -172,55 +171,41 @@ static void plan_value(struct em *e, struct ir_ins *i)
         e->val[i->arg[k]].uses++;
 }
 
-static void may_go_into(struct em *e, struct ir_ins *i)
-{
-    struct val *x = &e->val[i->arg[0]];
-    if (!x->into)
-        x->into = i;
-}
+/* What an op does with operands that it could absorb, or change in place. */
+enum { ADDRESS = 1 /* the first */, CONDITION = 2 /* the first */, FACTORS = 4 /* all */, COUNT = 8 /* the second */, INTO = 16 /* the first */, WRITES = 32, TARGET = 64 };
+static const uint8_t absorbs[IR_OP_LIMIT] = {
+    [IR_OP_LOAD] = ADDRESS,      [IR_OP_STORE] = ADDRESS,    [IR_OP_LL] = ADDRESS,       [IR_OP_SC] = ADDRESS,       [IR_OP_CAS] = ADDRESS,
+    [IR_OP_RMW] = ADDRESS,       [IR_OP_EXITIF] = CONDITION, [IR_OP_BRIF] = CONDITION,   [IR_OP_SELECT] = CONDITION, [IR_OP_FMA] = FACTORS,
+    [IR_OP_SHL] = COUNT | INTO,  [IR_OP_SHR] = COUNT | INTO, [IR_OP_SAR] = COUNT | INTO, [IR_OP_ROTL] = COUNT | INTO, [IR_OP_ROTR] = COUNT | INTO,
+    [IR_OP_ADD] = INTO,          [IR_OP_SUB] = INTO,         [IR_OP_MUL] = INTO,         [IR_OP_AND] = INTO,         [IR_OP_OR] = INTO,
+    [IR_OP_XOR] = INTO,          [IR_OP_SEXT] = INTO,        [IR_OP_ZEXT] = INTO,        [IR_OP_TRUNC] = INTO,       [IR_OP_PUT] = WRITES,
+    [IR_OP_GOTOIND] = TARGET,
+};
 
 /* Marks operands that their user could absorb. `addr_uses` counts absorbing uses of any sort. */
 static void plan_operands(struct em *e, struct ir_ins *i)
 {
-    switch (i->op) {
-    case IR_OP_LOAD:
-    case IR_OP_STORE:
-    case IR_OP_LL:
-    case IR_OP_SC:
-    case IR_OP_CAS:
-    case IR_OP_RMW: e->val[i->arg[0]].addr_uses++; break;
-    case IR_OP_EXITIF:
-    case IR_OP_BRIF:
-    case IR_OP_SELECT: e->val[i->arg[0]].flags |= PLAN_COND; break;
-    case IR_OP_FMA:
-        for (int k = 0; k < 3; k++) {
-            e->val[i->arg[k]].flags |= PLAN_FMA;
-            e->val[i->arg[k]].addr_uses++;
-        }
-        break;
-    case IR_OP_SHL:
-    case IR_OP_SHR:
-    case IR_OP_SAR:
-    case IR_OP_ROTL:
-    case IR_OP_ROTR:
-        e->val[i->arg[1]].flags |= PLAN_COUNT;
-        e->val[i->arg[1]].addr_uses++;
-        may_go_into(e, i);
-        break;
-    case IR_OP_ADD:
-    case IR_OP_SUB:
-    case IR_OP_MUL:
-    case IR_OP_AND:
-    case IR_OP_OR:
-    case IR_OP_XOR:
-    case IR_OP_SEXT:
-    case IR_OP_ZEXT:
-    case IR_OP_TRUNC: may_go_into(e, i); break;
-    case IR_OP_PUT: e->val[i->arg[0]].put = i; break;
-    case IR_OP_GOTOIND:
-        e->val[i->arg[0]].flags |= PLAN_GOTO;
-        break;
-    default: break;
+    unsigned how = absorbs[i->op];
+    struct val *x = &e->val[i->arg[0]];
+    if (how & INTO)
+        x->into = x->into ? x->into : i;
+    if (!(how & ~(unsigned)INTO))
+        return;
+    if (how & COUNT) {
+        x = &e->val[i->arg[1]];
+        x->plan |= PLAN_COUNT;
+    }
+    if (how & (ADDRESS | COUNT))
+        x->addr_uses++;
+    if (how & CONDITION)
+        x->plan |= PLAN_COND;
+    if (how & WRITES)
+        x->put = i;
+    if (how & TARGET)
+        x->plan |= PLAN_GOTO;
+    for (int k = 0; k < 3 && how & FACTORS; k++) {
+        e->val[i->arg[k]].plan |= PLAN_FMA;
+        e->val[i->arg[k]].addr_uses++;
     }
 }
 
@@ -252,49 +237,44 @@ static uint64_t most(const struct em *e, uint32_t v)
     }
 }
 
+/* The types of results with which an op always has a lowering, unless operand or result has a type without any. */
+#define T(t)   (1u << IR_##t)
+#define ALL    0xffffu
+#define WIDE   (T(I32) | T(I64))
+#define NO_LOW (ALL & ~(T(I8) | T(I16)))
+static const uint16_t lowers[IR_OP_LIMIT] = {
+    [IR_OP_CONST] = ALL,    [IR_OP_GET] = ALL,      [IR_OP_PUT] = ALL,       [IR_OP_LOAD] = ALL,      [IR_OP_STORE] = ALL,     [IR_OP_ZEXT] = ALL,
+    [IR_OP_SEXT] = ALL,     [IR_OP_TRUNC] = ALL,    [IR_OP_BITS] = ALL,      [IR_OP_FLOAT] = ALL,     [IR_OP_NANBOX] = ALL,    [IR_OP_NANUNBOX] = ALL,
+    [IR_OP_FENCE] = ALL,    [IR_OP_ROUNDS] = ALL,   [IR_OP_MARK] = ALL,      [IR_OP_EXITIF] = ALL,    [IR_OP_BR] = ALL,        [IR_OP_BRIF] = ALL,
+    [IR_OP_GOTO] = ALL,     [IR_OP_GOTOIND] = ALL,  [IR_OP_SYSCALL] = ALL,   [IR_OP_TRAP] = ALL,      [IR_OP_ISYNC] = ALL,     [IR_OP_FGETFLAGS] = ALL,
+    [IR_OP_FSETFLAGS] = ALL, [IR_OP_FGETRM] = ALL,  [IR_OP_FSETRM] = ALL,    [IR_OP_FEQ] = ALL,       [IR_OP_FLT] = ALL,       [IR_OP_FLE] = ALL,
+    [IR_OP_FLTQ] = ALL,     [IR_OP_FLEQ] = ALL,     [IR_OP_FNEG] = ALL,      [IR_OP_FABS] = ALL,      [IR_OP_FSGNJ] = ALL,     [IR_OP_SELECT] = WIDE,
+    [IR_OP_ADD] = NO_LOW,   [IR_OP_SUB] = NO_LOW,   [IR_OP_AND] = NO_LOW,    [IR_OP_OR] = NO_LOW,     [IR_OP_XOR] = NO_LOW,    [IR_OP_MUL] = WIDE,
+    [IR_OP_MULHS] = WIDE,   [IR_OP_MULHU] = WIDE,   [IR_OP_MULHSU] = WIDE,   [IR_OP_DIVS] = WIDE,     [IR_OP_DIVU] = WIDE,     [IR_OP_REMS] = WIDE,
+    [IR_OP_REMU] = WIDE,    [IR_OP_MINS] = WIDE,    [IR_OP_MAXS] = WIDE,     [IR_OP_MINU] = WIDE,     [IR_OP_MAXU] = WIDE,     [IR_OP_CLZ] = WIDE,
+    [IR_OP_CTZ] = WIDE,     [IR_OP_BITREV8] = WIDE, [IR_OP_BSWAP] = WIDE,    [IR_OP_ORCB] = T(I64),   [IR_OP_ROTL] = WIDE,     [IR_OP_ROTR] = WIDE,
+    [IR_OP_LL] = WIDE,      [IR_OP_CAS] = WIDE,     [IR_OP_RMW] = WIDE,      [IR_OP_FCLASS] = WIDE,
+};
+
+/* Types without a lowering. */
+static bool is_odd(enum ir_type t)
+{
+    return (EM_ODD_TYPES >> t) & 1;
+}
+
+/* Has op of type t a lowering whatever its operands are? */
+static inline bool lowers_anyway(const struct em *e, const struct ir_ins *i)
+{
+    return BTV_LIKELY(!e->odd) && (lowers[i->op] >> i->type & 1);
+}
+
 bool em_can_lower(const struct em *e, const struct ir_ins *i)
 {
     unsigned feat = e->cfg->features;
     enum ir_type t = (enum ir_type)i->type, src = i->nargs ? ir_typeof(e->f, i->arg[0]) : IR_VOID;
-    if (t == IR_F16 || src == IR_F16 || t >= IR_V64 || t == IR_I128)
+    if (is_odd(t) || is_odd(src))
         return false;
-    bool narrow = t == IR_I8 || t == IR_I16;
     switch ((enum ir_op)i->op) {
-    case IR_OP_CONST:
-    case IR_OP_GET:
-    case IR_OP_PUT:
-    case IR_OP_LOAD:
-    case IR_OP_STORE:
-    case IR_OP_ZEXT:
-    case IR_OP_SEXT:
-    case IR_OP_TRUNC:
-    case IR_OP_BITS:
-    case IR_OP_FLOAT:
-    case IR_OP_NANBOX:
-    case IR_OP_NANUNBOX:
-    case IR_OP_FENCE:
-    case IR_OP_ROUNDS:
-    case IR_OP_MARK:
-    case IR_OP_EXITIF:
-    case IR_OP_BR:
-    case IR_OP_BRIF:
-    case IR_OP_GOTO:
-    case IR_OP_GOTOIND:
-    case IR_OP_SYSCALL:
-    case IR_OP_TRAP:
-    case IR_OP_ISYNC:
-    case IR_OP_FGETFLAGS:
-    case IR_OP_FSETFLAGS:
-    case IR_OP_FGETRM:
-    case IR_OP_FSETRM:
-    case IR_OP_FEQ:
-    case IR_OP_FLT:
-    case IR_OP_FLE:
-    case IR_OP_FLTQ:
-    case IR_OP_FLEQ:
-    case IR_OP_FNEG:
-    case IR_OP_FABS:
-    case IR_OP_FSGNJ: return true;
     case IR_OP_CALL: return !e->cfg->no_calls;
     case IR_OP_EQ:
     case IR_OP_NE:
@@ -302,41 +282,13 @@ bool em_can_lower(const struct em *e, const struct ir_ins *i)
     case IR_OP_LTU:
     case IR_OP_LES:
     case IR_OP_LEU: return src == IR_I32 || src == IR_I64;
-    case IR_OP_SELECT: return t == IR_I32 || t == IR_I64;
-    case IR_OP_ADD:
-    case IR_OP_SUB:
-    case IR_OP_AND:
-    case IR_OP_OR:
-    case IR_OP_XOR: return !narrow;
-    case IR_OP_MUL:
-    case IR_OP_MULHS:
-    case IR_OP_MULHU:
-    case IR_OP_MULHSU:
-    case IR_OP_DIVS:
-    case IR_OP_DIVU:
-    case IR_OP_REMS:
-    case IR_OP_REMU:
-    case IR_OP_MINS:
-    case IR_OP_MAXS:
-    case IR_OP_MINU:
-    case IR_OP_MAXU:
-    case IR_OP_CLZ:
-    case IR_OP_CTZ:
-    case IR_OP_BITREV8:
-    case IR_OP_BSWAP: return t == IR_I32 || t == IR_I64;
     case IR_OP_POPCNT: return (t == IR_I32 || t == IR_I64) && (feat & X64_F_POPCNT);
-    case IR_OP_ORCB: return t == IR_I64;
     case IR_OP_CLMUL:
     case IR_OP_CLMULH: return t == IR_I64 && (feat & X64_F_PCLMUL);
     case IR_OP_SHL:
     case IR_OP_SHR:
     case IR_OP_SAR: /* an unbounded variable count would need the format's "oversized" rule */
         return (t == IR_I32 || t == IR_I64) && (e->f->def[i->arg[1]]->op == IR_OP_CONST || most(e, i->arg[1]) < ir_bits(t));
-    case IR_OP_ROTL:
-    case IR_OP_ROTR: return t == IR_I32 || t == IR_I64;
-    case IR_OP_LL:
-    case IR_OP_CAS:
-    case IR_OP_RMW: return t == IR_I32 || t == IR_I64;
     case IR_OP_SC: return ir_typeof(e->f, i->arg[1]) == IR_I32 || ir_typeof(e->f, i->arg[1]) == IR_I64;
     case IR_OP_FADD:
     case IR_OP_FSUB:
@@ -348,7 +300,6 @@ bool em_can_lower(const struct em *e, const struct ir_ins *i)
     case IR_OP_FMAXNUM:
     case IR_OP_FMINIMUM:
     case IR_OP_FMAXIMUM: return !(i->aux & 1);
-    case IR_OP_FCLASS: return t == IR_I64 || t == IR_I32;
     case IR_OP_FCVT: return (i->imm != FP_RMM || t == IR_F64) && !(i->aux & 1);
     case IR_OP_S2F:
     case IR_OP_U2F: return i->imm != FP_RMM || (src == IR_I32 && t == IR_F64);
@@ -359,77 +310,55 @@ bool em_can_lower(const struct em *e, const struct ir_ins *i)
     case IR_OP_F2U: return i->imm == FP_RTZ;
     case IR_OP_FRINT:
     case IR_OP_FRINTX: return i->imm != FP_RMM && (feat & X64_F_SSE41);
-    default: return false;
+    default: return lowers[i->op] >> t & 1;
     }
 }
+
+/* Which ops may bail: always, or as their operands are. */
+enum { BAILS = 1, PERHAPS };
+static const uint8_t may_bail[IR_OP_LIMIT] = {
+    [IR_OP_NANUNBOX] = BAILS, [IR_OP_LL] = BAILS,     [IR_OP_SC] = BAILS,      [IR_OP_CAS] = BAILS,      [IR_OP_RMW] = BAILS,     [IR_OP_FMINNUM] = BAILS,
+    [IR_OP_FMAXNUM] = BAILS,  [IR_OP_FMINIMUM] = BAILS, [IR_OP_FMAXIMUM] = BAILS, [IR_OP_F2U] = BAILS,   [IR_OP_FSETRM] = BAILS,  [IR_OP_FMA] = BAILS,
+    [IR_OP_U2F] = BAILS,      [IR_OP_F2S] = PERHAPS,  [IR_OP_FADD] = PERHAPS,  [IR_OP_FSUB] = PERHAPS,   [IR_OP_FMUL] = PERHAPS,  [IR_OP_FDIV] = PERHAPS,
+    [IR_OP_FSQRT] = PERHAPS,  [IR_OP_FCVT] = PERHAPS, [IR_OP_S2F] = PERHAPS,   [IR_OP_FRINT] = PERHAPS,  [IR_OP_FRINTX] = PERHAPS,
+};
 
 bool em_may_bail(const struct ir_ins *i)
 {
-    switch (i->op) {
-    case IR_OP_NANUNBOX:
-    case IR_OP_LL:
-    case IR_OP_SC:
-    case IR_OP_CAS:
-    case IR_OP_RMW:
-    case IR_OP_FMA:
-    case IR_OP_FMINNUM:
-    case IR_OP_FMAXNUM:
-    case IR_OP_FMINIMUM:
-    case IR_OP_FMAXIMUM:
-    case IR_OP_U2F:
-    case IR_OP_F2U:
-    case IR_OP_FSETRM: return true;
-    case IR_OP_F2S: return i->type == IR_I32 && i->imm != FP_DYN && i->imm != FP_RTZ;
-    default: return (ir_op_info[i->op].flags & IR_F_RM) && i->imm != FP_DYN; /* em_need_rm */
-    }
+    unsigned how = may_bail[i->op];
+    if (BTV_LIKELY(how != PERHAPS))
+        return how;
+    if (i->op == IR_OP_F2S)
+        return i->type == IR_I32 && i->imm != FP_DYN && i->imm != FP_RTZ;
+    return i->imm != FP_DYN; /* em_need_rm */
 }
 
-/* Can the guest instruction that starts at `mark` be emitted, bails included? */
-static bool can_emit(const struct em *e, const struct ir_ins *mark)
-{
-    bool effect = false;
-    for (const struct ir_ins *i = mark->next; i && i->op != IR_OP_MARK; i = i->next) {
-        if (!em_can_lower(e, i) || (effect && em_may_bail(i)))
-            return false;
-        effect |= i->op == IR_OP_PUT || i->op == IR_OP_STORE || i->op == IR_OP_FSETFLAGS || i->op == IR_OP_RMW || i->op == IR_OP_SC || i->op == IR_OP_CAS ||
-                  i->op == IR_OP_CALL;
-    }
-    return true;
-}
+/* Ops that change the guest's state for good. */
+static const bool has_effect[IR_OP_LIMIT] = {
+    [IR_OP_PUT] = true, [IR_OP_STORE] = true, [IR_OP_FSETFLAGS] = true, [IR_OP_RMW] = true, [IR_OP_SC] = true, [IR_OP_CAS] = true, [IR_OP_CALL] = true,
+};
 
-/*
- * Backward: a PUT is dead when the slot is PUT again before anything that could leave the block or look at the slot.
- * `dead` is the set of slots for which that holds at this point.
- */
-static bool plan_state(const struct em *e, struct ir_ins *i, uint64_t dead[2])
+/* What the backward walk knows about the rest of the guest instruction it is in. */
+struct rest {
+    bool bails;   /* something may bail */
+    bool refused; /* it cannot be emitted: an op has no lowering, or may bail after an effect */
+};
+
+static inline void plan_bail(const struct em *e, const struct ir_ins *i, struct rest *rest)
 {
-    unsigned slot = (unsigned)i->imm;
-    switch (i->op) {
-    case IR_OP_PUT:
-        if (dead[slot / 64] >> slot % 64 & 1) {
-            i->flags = INS_DEAD;
-            return false;
-        }
-        dead[slot / 64] |= UINT64_C(1) << slot % 64;
-        break;
-    case IR_OP_GET: dead[slot / 64] &= ~(UINT64_C(1) << slot % 64); break;
-    case IR_OP_MARK:
-        if (!can_emit(e, i))
-            i->flags |= INS_BAIL;
-        if (i->flags)
-            dead[0] = dead[1] = 0;
-        break;
-    default:
-        if ((ir_op_info[i->op].flags & (IR_F_FAULTS | IR_F_EXITS | IR_F_TERM)) || em_may_bail(i))
-            dead[0] = dead[1] = 0;
-    }
-    return true;
+    rest->refused |= has_effect[i->op] & rest->bails;
+    if (BTV_UNLIKELY(!lowers_anyway(e, i)) && !em_can_lower(e, i))
+        rest->refused = true;
+    if (BTV_UNLIKELY(may_bail[i->op]) && em_may_bail(i))
+        rest->bails = true;
 }
 
 /* An LL and the next SC behind it, of the same address and size: only the LL's way leads to the SC. */
 static void plan_pair(struct em *e, struct ir_ins *i)
 {
     struct ir_ins *sc = e->sc;
+    if (BTV_LIKELY(!sc) && i->op != IR_OP_SC)
+        return;
     if (i->op == IR_OP_SC) {
         e->sc = i;
         e->sc_still = true;
@@ -502,39 +431,98 @@ static bool looks_inside(const struct em *e, const struct ir_block *b)
     return e->region || ((last->op == IR_OP_GOTO || last->op == IR_OP_GOTOIND) && last->aux && last->aux <= e->f->pc);
 }
 
-static void plan_block(struct em *e, struct ir_block *b)
+static void mark_jumps_back(struct ir_block *b)
 {
-    uint64_t dead[2] = {0}, pc = looks_inside(e, b) ? 0 : UINT64_MAX;
+    uint64_t pc = 0;
     for (struct ir_ins *i = b->first; i; i = i->next)
         if (i->op == IR_OP_MARK) {
-            i->flags = pc != UINT64_MAX && i->imm <= pc ? INS_BACK : 0;
-            pc = pc != UINT64_MAX ? i->imm : pc;
+            i->flags = i->imm <= pc ? INS_BACK : 0;
+            pc = i->imm;
         }
+}
+
+static void plan_mark(struct em *e, struct ir_ins *i, bool inside, struct rest *rest, uint64_t dead[2])
+{
+    if (!inside)
+        i->flags = 0;
+    if (rest->refused)
+        i->flags |= INS_BAIL;
+    *rest = (struct rest){0};
+    if (i->flags) {
+        dead[0] = dead[1] = 0;
+        e->setflags = NULL;
+    }
+}
+
+/* A PUT is dead when the slot is PUT again before anything that could leave the block or look at the slot: those are the slots in `dead`. */
+static void plan_put(struct em *e, struct ir_ins *i, uint64_t dead[2])
+{
+    unsigned slot = (unsigned)i->imm;
+    struct val *v = &e->val[i->arg[0]];
+    if (dead[slot / 64] >> slot % 64 & 1) {
+        i->flags = INS_DEAD;
+        v->low_uses++;
+        return;
+    }
+    i->flags = 0;
+    dead[slot / 64] |= UINT64_C(1) << slot % 64;
+    v->put = i;
+    v->uses++;
+}
+
+static void plan_pure(struct em *e, struct ir_ins *i, uint64_t dead[2])
+{
+    if (i->op == IR_OP_NANUNBOX) {
+        i->flags = 0;
+        dead[0] = dead[1] = 0;
+    }
+    plan_flags(e, i);
+    if (!e->val[i->dst].uses) { /* kind stays VAL_NONE: not emitted */
+        reads_low(e, i, 0);
+        return;
+    }
+    plan_operands(e, i);
+    plan_value(e, i);
+}
+
+static void plan_other(struct em *e, struct ir_ins *i, uint64_t dead[2])
+{
+    i->flags = 0;
+    if ((ir_op_info[i->op].flags & (IR_F_FAULTS | IR_F_EXITS | IR_F_TERM)) || em_may_bail(i))
+        dead[0] = dead[1] = 0;
+    plan_flags(e, i);
+    plan_operands(e, i);
+    plan_pair(e, i);
+    for (unsigned k = 0; k < i->nargs; k++)
+        e->val[i->arg[k]].uses++;
+}
+
+static void plan_block(struct em *e, struct ir_block *b)
+{
+    uint64_t dead[2] = {0};
+    struct rest rest = {0};
+    bool inside = looks_inside(e, b);
+    if (inside)
+        mark_jumps_back(b);
     for (struct ir_ins *i = b->last; i; i = i->prev) {
-        if (!(ir_op_info[i->op].flags & IR_F_PURE) || i->op == IR_OP_NANUNBOX) {
-            if (i->op != IR_OP_MARK)
-                i->flags = 0;
-            if (!plan_state(e, i, dead)) {
-                reads_low(e, i, 0);
-                continue;
-            }
+        plan_bail(e, i, &rest);
+        switch (i->op) { /* half of all ops are of the first kinds */
+        case IR_OP_MARK: plan_mark(e, i, inside, &rest, dead); break;
+        case IR_OP_PUT: plan_put(e, i, dead); break;
+        case IR_OP_GET:
+            i->flags = 0;
+            dead[i->imm / 64] &= ~(UINT64_C(1) << i->imm % 64);
+            break;
+        case IR_OP_CONST:
+            if (e->val[i->dst].uses)
+                e->val[i->dst].kind = VAL_CONST;
+            break;
+        default:
+            if (ir_op_info[i->op].flags & IR_F_PURE)
+                plan_pure(e, i, dead);
+            else
+                plan_other(e, i, dead);
         }
-        plan_flags(e, i);
-        if (ir_op_info[i->op].flags & IR_F_PURE) {
-            if (!e->val[i->dst].uses) { /* kind stays VAL_NONE: not emitted */
-                reads_low(e, i, 0);
-                continue;
-            }
-            plan_operands(e, i);
-            plan_value(e, i);
-            continue;
-        }
-        if (i->op == IR_OP_GET && !e->val[i->dst].uses)
-            continue;
-        plan_operands(e, i);
-        plan_pair(e, i);
-        for (unsigned k = 0; k < i->nargs; k++)
-            e->val[i->arg[k]].uses++;
     }
 }
 
@@ -544,6 +532,4 @@ void em_plan(struct em *e)
         e->sc = e->setflags = NULL;
         plan_block(e, b);
     }
-    for (uint32_t v = 1; v < e->f->nvals; v++)
-        e->val[v].flags &= VAL_SEXT | VAL_SWAP | VAL_LOW | VAL_ZEXT;
 }
