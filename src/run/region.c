@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/hash.h"
 #include "ir/rounds.h"
 #include "run/region.h"
 
@@ -34,6 +35,7 @@ struct context {
 
 struct node {
     uint64_t pc, end;
+    uint64_t hash;        /* of the guest bytes that all this was found in */
     uint64_t taken, next; /* where it goes, CPU_NO_PC: nowhere that is known */
     uint64_t back;        /* where the call at its end returns to, or CPU_NO_PC */
     uint64_t stop;        /* where it was told to end, 0: nowhere */
@@ -145,6 +147,7 @@ static bool look_at(struct region *r, struct node *n)
         return false; /* overlapping instructions */
     n->ahead = ir_rounds_find(f, &rounds);
     n->end = g.range[g.nranges - 1].end;
+    n->hash = hash_bytes(g.bytes, g.nbytes, 0);
     n->insns = g.insns;
     look_around(r, n, f);
     return true;
@@ -463,8 +466,8 @@ static bool make_function(struct region *r, struct source *src)
     for (unsigned k = 0; k < r->norder; k++) {
         struct node *n = &r->node[r->order[k]];
         struct guest_lift g;
-        if (!lift(r, r->f, &g, n->pc, n->stop) || g.range[g.nranges - 1].end != n->end)
-            return false; /* the code has changed */
+        if (!lift(r, r->f, &g, n->pc, n->stop) || g.range[g.nranges - 1].end != n->end || hash_bytes(g.bytes, g.nbytes, 0) != n->hash)
+            return false; /* the code has changed, and its jumps may lead elsewhere */
         n->block = r->f->last;
         src->insns += g.insns;
         if (!add_ranges(r, src, &g))

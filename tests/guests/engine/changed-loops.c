@@ -1,26 +1,31 @@
 /*
  * Code that changes while a thread is in a loop of it.  A loop that calls a function: it was translated as one piece (a region), and the callee, or meanwhile
- * another thread, changes what is behind the call; or it starts a thread, after which atomics are what they were not before.  And a loop without an
- * end in another thread, until it is given one.
+ * another thread, changes what is behind the call; or it starts a thread, after which atomics are what they were not before.  A loop without an
+ * end in another thread, until it is given one.  And a branch that changes all the time until it is announced how it is, so that translating sees it in one way and
+ * in the other.
  */
 #include "check.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
-enum { ROUNDS = 3000, VERSIONS = 400, ADDED = 100000, NOP = 0x13 };
+enum { ROUNDS = 3000, VERSIONS = 400, TURNS = 300, STEPS = 20, ADDED = 100000, NOP = 0x13 };
 typedef long loop_fn(long n, void (*hook)(long left), _Atomic long *sum);
 typedef long watch_fn(const _Atomic long *version);
+typedef long arms_fn(long n);
 typedef void endless_fn(void);
 loop_fn calls;
 watch_fn watch;
+arms_fn arms;
 endless_fn one, two_ways, far, inner;
 extern char __start_loops[], __stop_loops[];
-extern uint32_t changed[], watched[], one_end[], two_ways_end[], far_end[], inner_end[];
+extern uint32_t changed[], watched[], arm[], one_end[], two_ways_end[], far_end[], inner_end[];
 
 /* Calls hook twice, and adds one to the result and one to *sum behind that, n times. */
 __asm__(".section loops, \"awx\"\n.option push\n.option norvc\n.balign 4096\n"
@@ -35,6 +40,10 @@ __asm__(".section loops, \"awx\"\n.option push\n.option norvc\n.balign 4096\n"
         "mv a0, s1\n ld ra, 0(sp)\n ld s0, 8(sp)\n ld s1, 16(sp)\n addi sp, sp, 32\n ret\n"
         "slow: .rept 1000\n div a3, a3, a4\n .endr\n ld a1, (s0)\n ret\n"
         "quick: .rept 200\n addi a4, a4, 1\n .endr\n ret\n"
+        /* n times 1 or 2, as the branch goes; a5 and a6 are equal, which nobody can know */
+        "arms: mv a5, a0\n mv a6, a0\n li a1, 0\n j 1f\n .balign 64\n"
+        "1: addi a2, a2, 1\n arm: beq a5, a6, 2f\n bne a5, a6, 3f\n j 2f\n 2: addi a1, a1, 1\n j 4f\n 3: addi a1, a1, 2\n"
+        "4: addi a0, a0, -1\n bnez a0, 1b\n mv a0, a1\n ret\n"
         "one: 1: addi a0, a0, 1\n one_end: j 1b\n ret\n"
         "two_ways: 1: addi a0, a0, 1\n andi a1, a0, 1\n beqz a1, 2f\n addi a2, a2, 1\n two_ways_end: j 1b\n ret\n 2: addi a3, a3, 1\n j 1b\n"
         /* a5 and a6 are equal, which nobody can know: the loop from 2 on has no end, that from 1 on no second round */
@@ -134,6 +143,49 @@ static void changed_by_another(void)
     CHECK(!older, "%ld times code was executed that was older than what the thread had to see", (long)older);
 }
 
+static _Atomic bool turning;
+
+static long now_us(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+static void *run_arms(void *arg)
+{
+    while (atomic_load(&turning))
+        arms(STEPS);
+    return arg;
+}
+
+static void changed_while_translated(void)
+{
+    const uint32_t to[2] = {*arm, *arm + (8 << 7)}; /* two instructions further */
+    pthread_t t;
+    int wrong = 0;
+    unsigned long long seed = 1;
+    turning = true;
+    CHECK(!pthread_create(&t, NULL, run_arms, NULL), "no thread");
+    for (int i = 0; i < TURNS; i++) {
+        unsigned n = *arm == to[0];
+        __atomic_store_n(arm, to[n], __ATOMIC_RELAXED); /* what there is of it dies, and the other thread translates it anew meanwhile */
+        flush(arm);
+        for (long until = now_us() + 200 + (long)(check_random(&seed) % 300); now_us() < until; n++) {
+            __atomic_store_n(arm, to[n & 1], __ATOMIC_RELAXED);
+            for (volatile unsigned k = (unsigned)(check_random(&seed) % 1000); k; k--)
+                continue;
+        }
+        n = (unsigned)(check_random(&seed) & 1);
+        __atomic_store_n(arm, to[n], __ATOMIC_RELAXED);
+        flush(arm);
+        wrong += arms(STEPS) != (n + 1) * STEPS;
+    }
+    turning = false;
+    pthread_join(t, NULL);
+    CHECK(!wrong, "%d times not what was announced", wrong);
+}
+
 static void *run_endless(void *loop)
 {
     ((endless_fn *)loop)();
@@ -173,5 +225,6 @@ int main(void)
     CHECK(sum == 2 * ADDED, "%ld of %d added", sum, 2 * ADDED);
     changed_behind_calls();
     changed_by_another();
+    changed_while_translated();
     return check_done();
 }
