@@ -223,16 +223,17 @@ static bool run_block(struct engine_thread *t, struct block *b, enum engine_stop
 }
 
 /*
- * Was code for pc kept by an earlier process?  Asked once, when the interpreter comes there first; what is there is as good as hot.
- * Counters are shared, so some is found only when it is hot anyway.
+ * Where translations are kept, the interpreter asks for one when it comes to pc first; what is there is as good as hot.  Counters are shared, so some is
+ * found only when it is hot anyway.
  */
-static bool is_kept(struct engine *e, uint64_t pc)
+static bool is_first(struct engine *e, uint64_t pc)
 {
-    uint8_t *visits = run_visits(e, pc);
-    if (!e->store || *visits != 1 || !store_has(e, pc))
-        return false;
-    *visits = UINT8_MAX - 1;
-    return true;
+    return BTV_UNLIKELY(e->store) && *run_visits(e, pc) == 1;
+}
+
+static void make_hot(struct engine *e, uint64_t pc)
+{
+    *run_visits(e, pc) = UINT8_MAX - 1;
 }
 
 /* One round.  True: go on. */
@@ -243,14 +244,15 @@ static bool step(struct engine_thread *t, enum engine_stop *stop)
     if (BTV_UNLIKELY(e->chaotic) && chaos_interprets(t))
         return run_interpret(t, e->tune.interp_insns, stop);
     /* Nothing is translated before it is hot, and what was translated stays hot. */
-    if ((run_is_hot(e, pc) || is_kept(e, pc)) && !e->cfg.interpret_only && e->host->fp_enter(&t->cpu)) {
+    bool hot = run_is_hot(e, pc);
+    if ((hot || is_first(e, pc)) && !e->cfg.interpret_only && e->host->fp_enter(&t->cpu)) {
         atomic_store(&t->in_code, true);
         if (e->stopping) { /* seen after in_code was set: either the stopper waits for us or we wait for it */
             atomic_store(&t->in_code, false);
             wait_resumed(e);
             return true;
         }
-        if (BTV_UNLIKELY(e->tier_wait != UINT32_MAX) && !e->tier_wait--)
+        if (BTV_UNLIKELY(e->tier_wait != UINT32_MAX) && hot && !e->tier_wait--)
             tier_start(e);
         if (BTV_UNLIKELY(atomic_load_explicit(&e->tier_asleep, memory_order_relaxed)))
             tier_wake(e);
@@ -261,13 +263,19 @@ static bool step(struct engine_thread *t, enum engine_stop *stop)
             return true;
         }
         if (b) {
+            if (BTV_UNLIKELY(!hot))
+                make_hot(e, pc);
             bool go_on = run_block(t, b, stop);
             atomic_store_explicit(&t->in_code, false, memory_order_release);
             return go_on;
         }
         atomic_store_explicit(&t->in_code, false, memory_order_release);
-        if (may_translate(t, pc) && translate(t, pc))
+        if (hot && may_translate(t, pc) && translate(t, pc))
             return true;
+        if (!hot && translate_kept(t, pc)) {
+            make_hot(e, pc);
+            return true;
+        }
     }
     return run_interpret(t, e->tune.interp_insns, stop);
 }

@@ -490,6 +490,8 @@ void engine_ask_sample(struct engine_thread *t);
 /* -- translate.c -- */
 /* NULL: leave it to the interpreter (t->err may tell why). */
 struct block *translate(struct engine_thread *t, uint64_t pc);
+/* engine.store is set: only if that has one of it. */
+struct block *translate_kept(struct engine_thread *t, uint64_t pc);
 /* Lifts and emits what starts at pc, in the thread's scratch arena.  No lock held. */
 BTV_NODISCARD enum btv_status translate_code(struct engine_thread *t, const struct guest_code *fetch, uint64_t pc, unsigned max_insns, struct guest_lift *g,
                                              struct host_code *code);
@@ -551,9 +553,10 @@ void recording_note(struct engine_thread *t, enum run_tier tier, uint64_t pc, un
 void store_open(struct engine *e);
 void store_close(struct engine *e);
 void store_forked(struct engine *e); /* in the child */
-/* Is there a kept translation of what starts at pc?  No lock held. */
-bool store_has(struct engine *e, uint64_t pc);
-/* Gets it, as lift and emit would have made it, if it was made of what memory holds.  Resets and uses the thread's scratch arena.  No lock held. */
+/*
+ * Gets the kept translation of what starts at pc, as lift and emit would have made it, if it was made of what memory holds.  Resets and uses the thread's
+ * scratch arena.  No lock held.
+ */
 bool store_load(struct engine_thread *t, uint64_t pc, struct guest_lift *g, struct host_code *code);
 /* pc was translated.  Lock held, like for the next. */
 void store_note(struct engine *e, uint64_t pc);

@@ -230,7 +230,7 @@ void store_forget(struct engine *e, uint64_t start, uint64_t end)
 
 struct lookup {
     struct engine *engine;
-    struct arena *arena; /* NULL: only whether it is there */
+    struct arena *arena;
     const struct module *m; /* with the lock only */
     uint64_t pc;
     struct guest_lift *g;
@@ -244,7 +244,7 @@ static enum btv_status look_up(void *ctx)
     const void *kept = store_find(l->m, (uint32_t)(l->pc - l->m->start), &bytes);
     if (!kept || (kept_alone(kept) && !l->engine->hcfg.alone))
         return BTV_NOENT;
-    return l->arena ? kept_unpack(l->arena, kept, l->m->start, l->g, l->code) : BTV_OK;
+    return kept_unpack(l->arena, kept, l->m->start, l->g, l->code);
 }
 
 static bool find(struct lookup *l)
@@ -257,11 +257,6 @@ static bool find(struct lookup *l)
         found = run_guarded(look_up, l) == BTV_OK;
     run_unlock(e);
     return found;
-}
-
-bool store_has(struct engine *e, uint64_t pc)
-{
-    return e->store && find(&(struct lookup){.engine = e, .pc = pc});
 }
 
 bool store_load(struct engine_thread *t, uint64_t pc, struct guest_lift *g, struct host_code *code)

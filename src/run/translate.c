@@ -141,7 +141,7 @@ static void make_region(struct engine_thread *t, uint64_t pc)
         t->err = err;
 }
 
-static struct block *translate_untimed(struct engine_thread *t, uint64_t pc)
+static struct block *make(struct engine_thread *t, uint64_t pc)
 {
     struct engine *e = t->engine;
     unsigned max = e->tune.max_insns, recorded = 0;
@@ -261,7 +261,14 @@ static struct block *take_kept(struct engine_thread *t, uint64_t pc)
     return b;
 }
 
-struct block *translate(struct engine_thread *t, uint64_t pc)
+static struct block *take_or_make(struct engine_thread *t, uint64_t pc)
+{
+    struct block *b = t->engine->store ? take_kept(t, pc) : NULL;
+    return b ? b : make(t, pc);
+}
+
+/* In that way, unless there is a pause, and with the time that it takes. */
+static struct block *get(struct engine_thread *t, uint64_t pc, struct block *(*how)(struct engine_thread *t, uint64_t pc))
 {
     struct engine *e = t->engine;
     uint64_t pause = atomic_load_explicit(&e->pause_until_ms, memory_order_relaxed);
@@ -271,12 +278,20 @@ struct block *translate(struct engine_thread *t, uint64_t pc)
         e->pause_until_ms = 0;
     }
     uint64_t start = BTV_UNLIKELY(e->cfg.timed) ? clock_ns(CLOCK_THREAD_CPUTIME_ID) : 0, before = BTV_UNLIKELY(e->pays) ? clock_ns(CLOCK_MONOTONIC) : 0;
-    struct block *b = e->store ? take_kept(t, pc) : NULL;
-    if (!b)
-        b = translate_untimed(t, pc);
+    struct block *b = how(t, pc);
     if (BTV_UNLIKELY(start))
         t->stats.tier[TIER_BASELINE].translate_ns += clock_ns(CLOCK_THREAD_CPUTIME_ID) - start;
     if (BTV_UNLIKELY(before))
         t->translating_ns += clock_ns(CLOCK_MONOTONIC) - before;
     return b;
+}
+
+struct block *translate(struct engine_thread *t, uint64_t pc)
+{
+    return get(t, pc, take_or_make);
+}
+
+struct block *translate_kept(struct engine_thread *t, uint64_t pc)
+{
+    return get(t, pc, take_kept);
 }
