@@ -64,6 +64,13 @@ char *heap_text(const char *text)
     return heap_text_n(text, strlen(text));
 }
 
+void heap_sort(void *first, size_t n, size_t bytes, int (*compare)(const void *x, const void *y))
+{
+    heap_hold();
+    qsort(first, n, bytes, compare);
+    heap_release();
+}
+
 void heap_free(void *p)
 {
     heap_hold();

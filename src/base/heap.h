@@ -19,7 +19,13 @@ char *heap_text(const char *text);
 char *heap_text_n(const char *text, size_t max);
 void heap_free(void *p);
 
-/* Around a fork, release in parent and child: nobody else is in the allocator meanwhile.  Nothing in between may allocate here. */
+/* As qsort, which may allocate. */
+void heap_sort(void *first, size_t n, size_t bytes, int (*compare)(const void *x, const void *y));
+
+/*
+ * Around a fork, release in parent and child, or a call of the C library that allocates: nobody else is in the allocator meanwhile.  Nothing in
+ * between may allocate here.
+ */
 void heap_hold(void);
 void heap_release(void);
 

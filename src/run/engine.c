@@ -307,6 +307,7 @@ void engine_fork_parent(struct engine *e)
 void engine_fork_child(struct engine *e, struct engine_thread *t)
 {
     pthread_mutex_init(&e->lock, NULL);
+    run_set_holder(e, false);
     pthread_cond_init(&e->resumed, NULL);
     pthread_mutex_init(&e->check_lock, NULL);
     e->stopping = false;
@@ -414,14 +415,16 @@ static void print_emitted(const struct emitted *tier, struct str *s)
 #include "run/stats.def"
 }
 
-void engine_print_stats(const struct engine *e, struct str *s)
+void engine_print_stats(struct engine *e, struct str *s)
 {
+    run_lock(e); /* threads that go on may end, and the table be replaced */
     struct stats sum = e->stats;
     for (const struct engine_thread *t = e->threads; t; t = t->next)
         add_stats(&sum, &t->stats);
     str_add(s, "host %s, pins %u integer %u floating point, code cache %llu of %llu KiB used, look-up table %llu KiB\n", e->host->name, e->hcfg.npin_int, e->hcfg.npin_fp,
             (unsigned long long)e->code_used >> 10, (unsigned long long)e->code_cap >> 10,
             (unsigned long long)((e->table->mask + 1) * sizeof e->table->entry[0]) >> 10);
+    run_unlock(e);
     print_emitted(sum.tier, s);
 #define COUNT(name, text) str_add(s, "%-20s %14llu  %s\n", #name, (unsigned long long)sum.name, text);
 #include "run/stats.def"

@@ -118,6 +118,6 @@ void engine_fork_child(struct engine *e, struct engine_thread *t);
  */
 void engine_keep(struct engine_thread *t);
 
-void engine_print_stats(const struct engine *e, struct str *s);
+void engine_print_stats(struct engine *e, struct str *s);
 
 #endif

@@ -181,7 +181,9 @@ static int by_age(const void *x, const void *y)
 static void tidy(const struct engine *e)
 {
     int fd = openat(e->store->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    heap_hold();
     DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+    heap_release();
     struct found *all = NULL;
     size_t n = 0, cap = 0;
     uint64_t bytes = 0;
@@ -213,12 +215,14 @@ static void tidy(const struct engine *e)
         bytes += all[n++].bytes;
     }
     if (n)
-        qsort(all, n, sizeof *all, by_age);
+        heap_sort(all, n, sizeof *all, by_age);
     for (size_t i = 0; i < n && bytes >> 20 >= e->tune.store_mib; i++)
         if (!unlinkat(fd, all[i].name, 0))
             bytes -= all[i].bytes;
     heap_free(all);
+    heap_hold();
     closedir(dir);
+    heap_release();
 }
 
 /* -- the whole ----------------------------------------------------------------------------------------------------------- */
@@ -248,7 +252,7 @@ static bool keep_module(struct keeper *k, const uint64_t *pc, uint32_t n)
     if (any && old)
         any = run_guarded(take_old, k) == BTV_OK;
     if (any) {
-        qsort(k->entry, k->n, sizeof *k->entry, by_place);
+        heap_sort(k->entry, k->n, sizeof *k->entry, by_place);
         write_file(k);
     }
     arena_free(&k->arena);
@@ -283,7 +287,7 @@ void engine_keep(struct engine_thread *t)
     if (!alone)
         return;
     if (nfresh)
-        qsort(fresh, nfresh, sizeof *fresh, by_pc);
+        heap_sort(fresh, nfresh, sizeof *fresh, by_pc);
     for (uint32_t i = 0, n; i < nfresh; i += n) {
         struct module m = {0};
         run_lock(e);
