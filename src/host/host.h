@@ -62,8 +62,8 @@ struct host_reloc {
  * for the guest.  A fault there is nobody's; the code goes on at the second.
  */
 struct host_mark {
+    uint64_t pc_delta; /* guest pc = entry pc + pc_delta */
     uint32_t offset;
-    uint32_t pc_delta; /* guest pc = entry pc + (int32_t)pc_delta */
     bool may_fault;    /* its code accesses guest memory */
 };
 
@@ -141,7 +141,7 @@ struct host_isa {
     /*
      * f must have passed the verifier; a function of several blocks has a MARK at the start of each, and no value is used in
      * another block than its own.  A call (GOTO or GOTOIND with a return pc) comes back to the block that starts there, if one does.
-     * BTV_NOMEM; BTV_LIMIT when there is too much of it, or it lies further apart than host_mark can say (lift fewer instructions).
+     * BTV_NOMEM; BTV_LIMIT when there is too much of it (lift fewer instructions).
      */
     enum btv_status (*emit)(struct arena *a, const struct host_config *cfg, struct ir_func *f, struct host_code *out);
     /* Prepares cpu->host_fp from cpu->fp before enter(); false: the rounding mode needs the interpreter. */

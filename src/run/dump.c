@@ -69,7 +69,7 @@ void dump_code(struct str *s, const struct host_isa *host, const struct guest_is
     for (uint32_t at = 0; at < c->len; at += len) {
         for (; mark < c->nmarks && c->mark[mark].offset <= at; mark++) {
             str_adds(s, "  ; ");
-            dump_insn(s, guest, code, pc + (uint64_t)(int64_t)(int32_t)c->mark[mark].pc_delta);
+            dump_insn(s, guest, code, pc + c->mark[mark].pc_delta);
             str_adds(s, "\n");
         }
         if (at == c->hot_len)

@@ -177,8 +177,12 @@ const void *kept_pack(struct arena *a, uint64_t base, uint64_t at, const struct 
         if (link[i].to != to)
             return NULL;
     }
-    for (unsigned i = 0; i < h.nmarks; i++)
-        mark[i] = (struct mark){c->mark[i].offset | (c->mark[i].may_fault ? MARK_FAULTS : 0), (int32_t)c->mark[i].pc_delta};
+    for (unsigned i = 0; i < h.nmarks; i++) {
+        int64_t delta = (int64_t)c->mark[i].pc_delta;
+        mark[i] = (struct mark){c->mark[i].offset | (c->mark[i].may_fault ? MARK_FAULTS : 0), (int32_t)delta};
+        if (mark[i].pc_delta != delta)
+            return NULL;
+    }
     for (unsigned i = 0; i < h.nstubs; i++)
         stub[i] = (struct stub){.offset = c->reloc[i].offset & 0xffffff, .stub = (uint8_t)c->reloc[i].stub};
     if (h.nplaces)
@@ -230,7 +234,7 @@ static bool fill_arrays(struct arena *a, const struct head *h, uint64_t pc, stru
             return false;
     }
     for (unsigned i = 0; i < h->nmarks; i++)
-        c->mark[i] = (struct host_mark){mark[i].offset & ~MARK_FAULTS, (uint32_t)mark[i].pc_delta, mark[i].offset & MARK_FAULTS};
+        c->mark[i] = (struct host_mark){.offset = mark[i].offset & ~MARK_FAULTS, .pc_delta = (uint64_t)(int64_t)mark[i].pc_delta, .may_fault = mark[i].offset & MARK_FAULTS};
     for (unsigned i = 0; i < h->nstubs; i++) {
         c->reloc[i] = (struct host_reloc){stub[i].offset, stub[i].stub};
         if (stub[i].offset + 4u > h->code_bytes || stub[i].stub >= HOST_MAX_STUBS)

@@ -162,7 +162,7 @@ static uint8_t *put_marks(uint8_t *p, uint64_t start, const struct host_code *c,
     for (unsigned i = 0; i < c->nmarks; i++) {
         if (!keeps_mark(c, i, how))
             continue;
-        uint64_t at = start + (uint64_t)(int64_t)(int32_t)c->mark[i].pc_delta;
+        uint64_t at = start + c->mark[i].pc_delta;
         p = put_mark(p, c->mark[i].offset - offset, in_units(at - pc, how->align));
         offset = c->mark[i].offset;
         pc = at;

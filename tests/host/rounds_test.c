@@ -55,7 +55,7 @@ static void on_fault(int sig, siginfo_t *info, void *uc)
     }
     host_x64.save_context(&cfg, &em, uc);
     em.trap = (struct cpu_trap){.kind = IR_TRAP_ACCESS, .value = (uint64_t)(uintptr_t)info->si_addr};
-    em.exit_value = LOOP_PC + (k ? (uint64_t)(int64_t)(int32_t)m[k - 1].pc_delta : 0);
+    em.exit_value = LOOP_PC + (k ? m[k - 1].pc_delta : 0);
     host_x64.context_set_pc(uc, (uint64_t)(uintptr_t)(code_mem + stubs.fault));
     (void)sig;
 }

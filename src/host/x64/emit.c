@@ -435,18 +435,17 @@ static void emit_cold(struct em *e)
 
 static void put_mark(struct em *e, uint64_t pc)
 {
-    int64_t delta = (int64_t)(pc - e->f->pc);
-    if (e->out->nmarks == e->cap_mark || delta != (int32_t)delta) {
+    if (e->out->nmarks == e->cap_mark) {
         e->overflow = true;
         return;
     }
-    e->out->mark[e->out->nmarks++] = (struct host_mark){.offset = (uint32_t)e->b.len, .pc_delta = (uint32_t)delta};
+    e->out->mark[e->out->nmarks++] = (struct host_mark){.offset = (uint32_t)e->b.len, .pc_delta = pc - e->f->pc};
 }
 
 /* Two marks of one pc in a row mean something else (host_mark), and one will do. */
 static void add_mark(struct em *e, uint64_t pc)
 {
-    if (!e->out->nmarks || e->out->mark[e->out->nmarks - 1].pc_delta != (uint32_t)(pc - e->f->pc))
+    if (!e->out->nmarks || e->out->mark[e->out->nmarks - 1].pc_delta != pc - e->f->pc)
         put_mark(e, pc);
 }
 
