@@ -172,6 +172,8 @@ struct host_isa {
     bool (*link_noted)(const struct host_stubs *s, const uint8_t *code, uint32_t link, int64_t *note);
     void (*front_create)(const struct host_stubs *s, uint8_t *code, uint32_t link); /* the link in front of a block, unmade */
     bool (*cache_filled)(const uint8_t *code, uint32_t cache);
+    /* The first cache in this piece of code, 0: there is none; and the pc that it knows, CPU_NO_PC: it is not filled. */
+    uint32_t (*cache_find)(const uint8_t *code, uint32_t start, uint32_t end, uint64_t *pc);
     /* After link_make: indirect jumps to pc lead there. */
     void (*cache_fill)(uint8_t *code, uint32_t cache, uint64_t pc);
     /* The first instruction of a block becomes a jump to the link in front of it. */

@@ -43,6 +43,13 @@ struct jump_entry {
     void *code;    /* host entry point */
 };
 
+#define CPU_MISSES 128
+#define CPU_MISS_SHIFT 3
+static inline unsigned cpu_miss(uint64_t name)
+{
+    return name >> CPU_MISS_SHIFT & (CPU_MISSES - 1);
+}
+
 struct cpu;
 
 /*
@@ -87,6 +94,7 @@ struct cpu {
     uint64_t call_result;
     uint64_t call_pc;      /* guest pc of that instruction */
     uint32_t in_call;      /* 1 while the helper runs: all slots are in this struct */
+    uint32_t missed[CPU_MISSES]; /* how often inline caches missed, by cpu_miss of their names; counted by emitted code, cleared now and then */
     void *owner;           /* the personality's thread */
 };
 

@@ -479,6 +479,41 @@ bool cache_covers(struct engine *e, uint64_t pc)
     return covers;
 }
 
+struct guess {
+    uint64_t pc;
+    bool unsure;
+};
+
+/* Does its inline cache miss often, in the time since that was last forgotten? */
+static bool misses(const struct engine *e, uint64_t name)
+{
+    uint64_t n = 0;
+    for (const struct engine_thread *t = e->threads; t; t = t->next)
+        n += __atomic_load_n(&t->cpu.missed[cpu_miss(name)], __ATOMIC_RELAXED);
+    return n > e->tune.guess_misses;
+}
+
+/* A cache is that of the jump at the block's end. */
+static void note_guess(struct engine *e, struct block *b, void *ctx)
+{
+    enum { FAR = 1 << 14 };
+    struct guess *g = ctx;
+    uint64_t pc;
+    uint32_t start = block_offset(e, b), left = (uint32_t)e->code_used - start, cache = e->host->cache_find(e->code, start, start + (left < FAR ? left : FAR), &pc);
+    const uint64_t name = (uint64_t)(uintptr_t)e->code + cache;
+    if (!cache || pc == CPU_NO_PC || block_is(b, BLOCK_DEAD | BLOCK_REGION) || cache_block_of(e, name - 1) != b)
+        return;
+    g->unsure |= misses(e, name) || (g->pc != CPU_NO_PC && g->pc != pc);
+    g->pc = pc;
+}
+
+uint64_t cache_guess(struct engine *e, uint64_t pc)
+{
+    struct guess g = {.pc = CPU_NO_PC};
+    index_each_of_page(e, pc, (struct guest_range){pc, pc + 1}, note_guess, &g);
+    return g.unsure ? CPU_NO_PC : g.pc;
+}
+
 void cache_drop_near(struct engine *e, uint32_t n)
 {
     assert(run_holds(e));

@@ -5,7 +5,8 @@
  * pins chosen for this region: a slot used in its inner loops takes the register of one that is not.
  *
  * Short functions that call nobody are part of the code that calls them, once for each call: the call is an edge, and so is their return, behind
- * a test where it is not sure.
+ * a test where it is not sure.  A jump to a register is followed, behind a test, where its inline cache says that it leads to one place:
+ * calls through pointers and linkage tables.
  *
  * A region is published as the block of its first pc.  The baseline's blocks for the pcs inside stay for who comes from elsewhere.
  * Works without a lock in an arena of the caller's, on guest code read through the caller's `fetch`; sets of nodes are 64-bit masks.
@@ -94,6 +95,38 @@ static unsigned enter_callee(struct region *r, const struct node *n, uint64_t ca
     return r->ncontexts++;
 }
 
+static const struct ir_ins *last_mark(const struct ir_func *f)
+{
+    const struct ir_ins *i = f->last->last;
+    while (i->op != IR_OP_MARK)
+        i = i->prev;
+    return i;
+}
+
+/*
+ * Where the indirect jump at its end leads as a rule, if code that is warm.  One that the region starts with is not guessed: who finds a guess wrong
+ * leaves for the jump itself, which must be there.
+ */
+static uint64_t guess(struct region *r, const struct ir_func *f)
+{
+    struct engine *e = r->engine;
+    uint64_t jump = last_mark(f)->imm;
+    if (jump == r->node[0].pc)
+        return CPU_NO_PC;
+    run_lock(e);
+    uint64_t pc = cache_guess(e, jump);
+    run_unlock(e);
+    return pc != CPU_NO_PC && engine_is_warm(e, pc) ? pc : CPU_NO_PC;
+}
+
+/* n calls `callee` at its end: it goes there if that is inside. */
+static void look_at_call(struct region *r, struct node *n, uint64_t callee, uint64_t back)
+{
+    n->back = back;
+    n->next_context = callee == CPU_NO_PC ? n->context : enter_callee(r, n, callee);
+    n->next = n->next_context != n->context ? r->context[n->next_context].callee : CPU_NO_PC;
+}
+
 /* Where the block that was just appended goes. */
 static void look_around(struct region *r, struct node *n, const struct ir_func *f)
 {
@@ -101,15 +134,15 @@ static void look_around(struct region *r, struct node *n, const struct ir_func *
     n->taken = n->next = n->back = CPU_NO_PC;
     n->next_context = n->context;
     if (last->op == IR_OP_GOTO && last->aux) {
-        n->back = last->aux;
-        n->next_context = enter_callee(r, n, last->imm);
-        n->next = n->next_context != n->context ? last->imm : CPU_NO_PC;
+        look_at_call(r, n, last->imm, last->aux);
     } else if (last->op == IR_OP_GOTO) {
         n->next = last->imm;
         if (side && side->op == IR_OP_EXITIF)
             n->taken = side->imm;
     } else if (last->op == IR_OP_GOTOIND && last->imm == IR_JUMP_CALL && last->aux) {
-        n->back = last->aux;
+        look_at_call(r, n, guess(r, f), last->aux);
+    } else if (last->op == IR_OP_GOTOIND && last->imm == IR_JUMP) {
+        n->next = guess(r, f);
     } else if (last->op == IR_OP_GOTOIND && last->imm == IR_JUMP_RET && n->context) {
         n->next = r->context[n->context].back;
         n->next_context = 0;
@@ -214,7 +247,7 @@ static bool discover(struct region *r, uint64_t pc)
             put_outside(r, n->context);
             continue;
         }
-        if (n->ahead)
+        if (n->ahead && n == r->node)
             return false; /* the baseline does better: with vectors */
         if (insns < r->engine->tune.region_insns) {
             add_node(r, n->next_context, n->next);
@@ -228,7 +261,7 @@ static bool discover(struct region *r, uint64_t pc)
 static void connect(struct region *r, unsigned from, unsigned context, uint64_t pc)
 {
     int to = node_at(r, context, pc);
-    if (to == NONE)
+    if (to == NONE || r->node[to].ahead) /* that stays outside */
         return;
     r->succ[from] |= UINT64_C(1) << to;
     r->pred[to] |= UINT64_C(1) << from;
@@ -375,21 +408,31 @@ static bool returns(const struct region *r, const struct node *n, ir_val target)
     return sure;
 }
 
-/* The return of a callee that is inside.  If it goes elsewhere, the region is left before it is executed. */
-static void join_return(struct region *r, const struct node *n, struct ir_block *to)
+/* An indirect jump that leads to a block inside.  If it goes elsewhere, the region is left before it is executed, link register and all. */
+static void join_indirect(struct region *r, const struct node *n, struct ir_block *to)
 {
     struct ir_func *f = r->f;
-    struct ir_ins *last = n->block->last;
-    const struct ir_ins *mark = last;
-    ir_val target = last->arg[0];
-    while (mark->op != IR_OP_MARK)
-        mark = mark->prev;
-    ir_remove(f, last);
+    struct ir_ins *i = n->block->last;
+    const ir_val target = i->arg[0];
+    const bool sure = i->imm == IR_JUMP_RET && returns(r, n, target);
+    uint64_t slot = CPU_SLOTS;
+    ir_val link = 0;
     f->at = n->block;
-    if (!returns(r, n, target)) {
-        ir_val elsewhere = ir_make(f, IR_OP_NE, IR_I1, target, ir_const(f, IR_I64, n->next), 0);
-        ir_emit(f, IR_OP_EXITIF, IR_VOID, elsewhere, 0, 0, mark->imm, 0);
+    for (struct ir_ins *prev; i->op != IR_OP_MARK; i = prev) {
+        prev = i->prev;
+        if (i->op == IR_OP_PUT && slot == CPU_SLOTS) {
+            slot = i->imm;
+            link = i->arg[0];
+        }
+        if (i->op == IR_OP_PUT || i->op == IR_OP_GOTOIND)
+            ir_remove(f, i);
     }
+    if (!sure) {
+        ir_val elsewhere = ir_make(f, IR_OP_NE, IR_I1, target, ir_const(f, IR_I64, n->next), 0);
+        ir_emit(f, IR_OP_EXITIF, IR_VOID, elsewhere, 0, 0, i->imm, 0);
+    }
+    if (slot != CPU_SLOTS)
+        ir_emit(f, IR_OP_PUT, IR_VOID, link, 0, 0, slot, 0);
     ir_br(f, to, NULL);
 }
 
@@ -402,7 +445,7 @@ static void join(struct region *r, const struct node *n)
     if (!next && !taken)
         return;
     if (last->op == IR_OP_GOTOIND) {
-        join_return(r, n, next);
+        join_indirect(r, n, next);
         return;
     }
     uint64_t out = last->imm;

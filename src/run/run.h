@@ -351,6 +351,8 @@ bool cache_may_change(struct engine *e, const struct guest_range *r, unsigned nr
 bool cache_stale(struct engine *e, const struct block *b);                /* may its guest code have changed, or lost its permission? */
 /* Is the instruction at pc part of a translation?  Lock held. */
 bool cache_covers(struct engine *e, uint64_t pc);
+/* Where the indirect jump at pc leads as a rule, as far as inline caches tell; CPU_NO_PC: they do not.  Lock held. */
+uint64_t cache_guess(struct engine *e, uint64_t pc);
 /* Block number n and what shares its guest bytes, as if they had changed. */
 void cache_drop_near(struct engine *e, uint32_t n);                       /* lock held */
 /* Lock held.  False: not now, see engine_stop_threads. */

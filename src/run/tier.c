@@ -140,6 +140,7 @@ static bool ask_threads(struct engine *e)
     bool any = false;
     for (struct engine_thread *t = e->threads; t; t = t->next)
         if (atomic_load(&t->in_code)) {
+            memset(t->cpu.missed, 0, sizeof t->cpu.missed); /* which it counts meanwhile: nearly right will do */
             engine_ask_sample(t);
             any = true;
         }

@@ -407,9 +407,14 @@ static void patches(const struct host_code *c, const struct cpu *start, enum hos
         CHECK(host_x64.link_target(&stubs, code_mem, name) == target && count_branches(c, entry, target) == branches, "link at %u", name);
         CHECK(!count_branches(c, entry, name - HOST_LINK_BYTES), "a jump to the link at %u", name);
         if (k == HOST_EXIT_INDIRECT) {
+            uint64_t pc = 0;
             CHECK(!host_x64.cache_filled(code_mem, name), "cache at %u", name);
+            CHECK(host_x64.cache_find(code_mem, entry, entry + c->len, &pc) == name && pc == CPU_NO_PC, "cache at %u", name);
             host_x64.cache_fill(code_mem, name, end->exit_value);
             CHECK(host_x64.cache_filled(code_mem, name), "cache at %u", name);
+            CHECK(host_x64.cache_find(code_mem, entry, entry + c->len, &pc) == name && pc == end->exit_value, "cache at %u", name);
+            CHECK(!host_x64.cache_find(code_mem, entry, name - 1, &pc), "cache at %u", name);
+            CHECK(end->missed[cpu_miss(end->exit_link)] == start->missed[cpu_miss(end->exit_link)] + 1, "the miss of the cache at %u", name);
         }
         CHECK(comes_to_target(start, end, mem0), "link or cache at %u, kind of exit %d", name, k);
     }

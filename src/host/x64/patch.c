@@ -175,6 +175,19 @@ bool x64_cache_filled(const uint8_t *code, uint32_t cache)
     return pc != CPU_NO_PC;
 }
 
+/* Bytes of something else may look like a cache: it is worth a guess, no more. */
+uint32_t x64_cache_find(const uint8_t *code, uint32_t start, uint32_t end, uint64_t *pc)
+{
+    static const uint8_t opcode[X64_CACHE_OPCODE_BYTES] = {0x48, 0xb9}, compare[] = {0x48, 0x3b, 0xc1, 0x0f, 0x85};
+    for (uint32_t at = ALIGN_UP(start + X64_CACHE_OPCODE_BYTES, 8u); at + X64_CACHE_PC <= end; at += 8) {
+        if (memcmp(code + at - X64_CACHE_OPCODE_BYTES, opcode, sizeof opcode) || memcmp(code + at + 8, compare, sizeof compare))
+            continue;
+        memcpy(pc, code + at, 8);
+        return at + X64_CACHE_PC;
+    }
+    return 0;
+}
+
 void x64_cache_fill(uint8_t *code, uint32_t cache, uint64_t pc)
 {
     __atomic_store_n((uint64_t *)(void *)(code + cache - X64_CACHE_PC), pc, __ATOMIC_RELEASE);

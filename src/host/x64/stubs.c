@@ -131,9 +131,16 @@ void em_jump_entry(struct x64_buf *b)
     x64_m(b, X64_JMP_RM, 8, entry_code);
 }
 
-/* EM_STUB_PROBE. */
+/* EM_STUB_PROBE.  Whoever makes regions wants to know which caches miss. */
 static size_t emit_probe(struct x64_buf *b)
 {
+    struct x64_mem missed = em_cpu(offsetof(struct cpu, missed));
+    missed.index = X64_RDX;
+    missed.scale = 2;
+    x64_rr(b, X64_MOV_R_RM, 4, X64_RDX, X64_RCX);
+    x64_ri(b, X64_SHR_RM_IMM8, 4, X64_RDX, CPU_MISS_SHIFT);
+    x64_ri(b, X64_AND_RM_IMM32, 4, X64_RDX, CPU_MISSES - 1);
+    x64_mi(b, X64_ADD_RM_IMM8, 4, missed, 1);
     size_t miss = em_find_entry(b);
     em_jump_entry(b);
     return miss;
@@ -289,6 +296,7 @@ const struct host_isa host_x64 = {
     .link_noted = x64_link_noted,
     .front_create = x64_front_create,
     .cache_filled = x64_cache_filled,
+    .cache_find = x64_cache_find,
     .cache_fill = x64_cache_fill,
     .close = x64_close,
     .pin_name = pin_name,

@@ -21,6 +21,7 @@ bool x64_link_noted(const struct host_stubs *s, const uint8_t *code, uint32_t li
 #define X64_NOTES 1024
 void x64_put_notes(struct x64_buf *b, size_t link_stub);
 bool x64_cache_filled(const uint8_t *code, uint32_t cache);
+uint32_t x64_cache_find(const uint8_t *code, uint32_t start, uint32_t end, uint64_t *pc);
 void x64_cache_fill(uint8_t *code, uint32_t cache, uint64_t pc);
 void x64_close(uint8_t *code, uint32_t entry);
 /* May the code that starts so be closed? */
