@@ -60,6 +60,7 @@ struct guest_isa {
     uint16_t elf_machine;    /* e_machine */
     struct ir_slots slots;
     unsigned slot_pc;
+    unsigned slot_link;      /* where a call leaves its return address, as a rule */
     unsigned insn_align, insn_max_bytes;
     /* Slots in order of static use frequency; a host gives fixed registers to as many as it has. */
     const uint8_t *pin_int;

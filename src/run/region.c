@@ -697,7 +697,7 @@ enum btv_status region_make(struct engine *e, struct arena *a, const struct gues
     r->code = fetch;
     pc = loop_start(r, pc);
     if (is_region(e, pc))
-        return BTV_NOENT;
+        return BTV_OK;
     if (!discover(r, pc))
         return BTV_BADCODE;
     if (!select_nodes(r))

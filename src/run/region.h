@@ -7,7 +7,7 @@
 #include "run/run.h"
 
 /*
- * Translates the code around pc as one function and publishes it in place of the block that starts there.
+ * Translates the code around pc as one function and publishes it in place of the block that starts there, unless that is one already.
  *
  * a      for everything that is made on the way; the caller resets it
  * fetch  reads guest code; what it returns must stay valid until the next call

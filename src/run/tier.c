@@ -55,7 +55,9 @@ struct tier {
     bool busy;               /* it works without the lock */
     bool news;               /* a sample found something since the last round */
     struct sample sample[SAMPLES];
-    uint64_t queue[QUEUE];
+    struct hot {
+        uint64_t pc, back; /* back: where its function seems to have been called from */
+    } queue[QUEUE];
     unsigned nqueue;
     struct arena arena;
     uint64_t code_pc;        /* what window holds */
@@ -88,7 +90,7 @@ void tier_sample(struct engine_thread *t, uint64_t pc)
         }
         if (s->count != DONE && ++s->count >= e->tune.region_samples && x->nqueue < QUEUE) {
             s->count = DONE;
-            x->queue[x->nqueue++] = pc;
+            x->queue[x->nqueue++] = (struct hot){pc, t->cpu.slot[e->guest->slot_link]};
             x->news = true;
         }
     }
@@ -115,18 +117,28 @@ static const uint8_t *read_code(void *ctx, uint64_t pc, size_t *avail)
     return x->window + (pc - x->code_pc);
 }
 
-/* Lock held, but not while it works. */
+static enum btv_status make(struct tier *x, uint64_t pc, struct btv_error *err)
+{
+    x->code_len = 0;
+    arena_reset(&x->arena);
+    return region_make(x->engine, &x->arena, &(struct guest_code){.fetch = read_code, .ctx = x}, pc, err);
+}
+
+/* Lock held, but not while it works.  What is in no loop may be called in one. */
 static void make_next(struct tier *x)
 {
     struct engine *e = x->engine;
-    uint64_t pc = x->queue[0], start = clock_ns(CLOCK_THREAD_CPUTIME_ID);
+    struct hot hot = x->queue[0];
+    uint64_t pc = hot.pc, start = clock_ns(CLOCK_THREAD_CPUTIME_ID);
     struct btv_error err = {0};
     memmove(x->queue, x->queue + 1, --x->nqueue * sizeof *x->queue);
     x->busy = true;
     run_unlock(e);
-    x->code_len = 0;
-    arena_reset(&x->arena);
-    enum btv_status st = region_make(e, &x->arena, &(struct guest_code){.fetch = read_code, .ctx = x}, pc, &err);
+    enum btv_status st = make(x, pc, &err);
+    if (st == BTV_NOENT && hot.back % e->guest->insn_align == 0) {
+        pc = hot.back;
+        st = make(x, pc, &err);
+    }
     run_lock(e);
     x->busy = false;
     pthread_cond_broadcast(&e->resumed);

@@ -98,6 +98,7 @@ const struct guest_isa guest_riscv64 = {
     .elf_machine = 243,
     .slots = {.guest = "riscv64", .slot = slots, .count = RV_SLOTS},
     .slot_pc = RV_SLOT_pc,
+    .slot_link = RV_SLOT_x + 1,
     .insn_align = 2,
     .insn_max_bytes = 4,
     .pin_int = pin_int,
