@@ -4,7 +4,7 @@
  * From the hot pc the control flow is followed while code looks used, up to a bound; what cannot come back to the hot pc is left out.  The blocks are lifted once more, jumps between them become edges, and the emitter gets
  * pins chosen for this region: a slot used in its inner loops takes the register of one that is not.
  *
- * Short functions that call nobody are part of the code that calls them, once for each call: the call is an edge, and so is their return, behind
+ * Short functions are part of the code that calls them, with what they call, once for each call: the call is an edge, and so is their return, behind
  * a test where it is not sure.  A jump to a register is followed, behind a test, where its inline cache says that it leads to one place:
  * calls through pointers and linkage tables.
  *
@@ -29,8 +29,9 @@
 
 /* A call whose callee is translated inside: nodes of it belong to this call alone.  Number 0 is the code around all of them. */
 struct context {
-    uint64_t callee, back; /* where it goes, and where it comes back to in context 0 */
-    unsigned insns;
+    uint64_t callee, back; /* where it goes, and where it comes back to in the context that it is called in */
+    unsigned caller, depth; /* that context; how many calls deep it is */
+    unsigned insns;         /* its own and its callees' */
     bool outside; /* the callee does not fit: there are no nodes of it */
 };
 
@@ -81,17 +82,23 @@ static bool lift(struct region *r, struct ir_func *f, struct guest_lift *g, uint
     return run_lift(r->engine->guest, g, f) == BTV_OK && g->insns;
 }
 
+/* Is it context c, or called in it, perhaps through others? */
+static bool is_within(const struct region *r, unsigned context, unsigned c)
+{
+    while (context != c && context)
+        context = r->context[context].caller;
+    return context == c;
+}
+
 /* The context of `callee`, which node n calls at its end, or that of n: it is outside. */
 static unsigned enter_callee(struct region *r, const struct node *n, uint64_t callee)
 {
-    if (n->context)
-        return n->context;
     for (unsigned c = 1; c < r->ncontexts; c++)
-        if (r->context[c].back == n->back || (r->context[c].callee == callee && r->context[c].outside))
-            return r->context[c].outside ? 0 : c;
-    if (r->ncontexts == MAX_CALLS || !r->engine->tune.region_callee || !engine_is_warm(r->engine, callee))
-        return 0;
-    r->context[r->ncontexts] = (struct context){.callee = callee, .back = n->back};
+        if ((r->context[c].caller == n->context && r->context[c].back == n->back) || (r->context[c].callee == callee && r->context[c].outside))
+            return r->context[c].outside ? n->context : c;
+    if (r->ncontexts == MAX_CALLS || r->context[n->context].depth == r->engine->tune.region_depth || !engine_is_warm(r->engine, callee))
+        return n->context;
+    r->context[r->ncontexts] = (struct context){.callee = callee, .back = n->back, .caller = n->context, .depth = r->context[n->context].depth + 1};
     return r->ncontexts++;
 }
 
@@ -145,7 +152,7 @@ static void look_around(struct region *r, struct node *n, const struct ir_func *
         n->next = guess(r, f);
     } else if (last->op == IR_OP_GOTOIND && last->imm == IR_JUMP_RET && n->context) {
         n->next = r->context[n->context].back;
-        n->next_context = 0;
+        n->next_context = r->context[n->context].caller;
     }
 }
 
@@ -193,20 +200,27 @@ static uint64_t loop_start(struct region *r, uint64_t pc)
     return look_at(r, &branch) && branch.insns == 1 && branch.taken < pc ? branch.taken : pc;
 }
 
-/* A callee is inside as a whole or not at all: it calls nobody, is short, and the baseline does not do its loops with vectors. */
-static bool fits(const struct region *r, const struct node *n)
+/* A callee is inside as a whole, with all that it calls, or not at all: it is short, and the baseline does not do its loops with vectors. */
+static bool fits(struct region *r, const struct node *n, unsigned more)
 {
-    return !n->context || (n->back == CPU_NO_PC && !n->ahead && r->context[n->context].insns <= r->engine->tune.region_callee);
+    bool is_short = true;
+    for (unsigned c = n->context; c; c = r->context[c].caller)
+        is_short &= (r->context[c].insns += more) <= r->engine->tune.region_callee;
+    return !n->context || (is_short && !n->ahead && (n->back == CPU_NO_PC || n->next_context != n->context));
 }
 
-/* Takes the nodes of a context out again. */
+/* Takes the nodes of the outermost callee around this context out again. */
 static void put_outside(struct region *r, unsigned context)
 {
     unsigned left = 0;
     r->context[context].outside = true;
+    while (r->context[context].caller) {
+        context = r->context[context].caller;
+        r->context[context].outside = true;
+    }
     for (unsigned k = 0; k < r->nnodes; k++) {
         struct node n = r->node[k];
-        if (n.context == context)
+        if (is_within(r, n.context, context))
             continue;
         if (n.next_context == context) {
             n.next_context = n.context;
@@ -242,8 +256,7 @@ static bool discover(struct region *r, uint64_t pc)
         }
         k = 0;
         insns += again ? 0 : n->insns;
-        r->context[n->context].insns += again ? 0 : n->insns;
-        if (!fits(r, n)) {
+        if (!fits(r, n, again ? 0 : n->insns)) {
             put_outside(r, n->context);
             continue;
         }
@@ -389,7 +402,7 @@ static ir_val last_put(const struct ir_block *b, uint64_t slot)
     return i ? i->arg[0] : 0;
 }
 
-/* Does the callee that n belongs to surely return to its call?  It does if the call writes the register that n jumps to, and nothing in the callee. */
+/* Does the callee that n belongs to surely return to its call?  It does if the call writes the register that n jumps to, and nothing until then. */
 static bool returns(const struct region *r, const struct node *n, ir_val target)
 {
     const struct ir_ins *d = r->f->def[target];
@@ -400,7 +413,7 @@ static bool returns(const struct region *r, const struct node *n, ir_val target)
     for (unsigned m = 0; m < r->norder && sure; m++) {
         const struct node *other = &r->node[r->order[m]];
         ir_val v = last_put(other->block, d->imm);
-        if (other->context == n->context)
+        if (is_within(r, other->context, n->context))
             sure = !v;
         else if (other->next_context == n->context)
             sure = ir_is_const(r->f, v, &k) && k == n->next;

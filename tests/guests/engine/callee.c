@@ -1,6 +1,7 @@
 /*
- * Short functions that a loop calls, which a region may take in: with several returns, through another link register, with a loop inside, one
- * that returns elsewhere at times, one whose return address comes from before its call, one that faults, one that changes; under timer signals.
+ * Short functions that a loop calls, which a region may take in: with several returns, through another link register, with a loop inside, one that
+ * calls others, one that returns elsewhere at times, one whose return address comes from before its call, one that faults, one that changes; under
+ * timer signals.
  * A model in C says what comes out, and the handler of the faults what the registers are.
  */
 #include "check.h"
@@ -22,6 +23,7 @@ __asm__(".text\n.balign 4\n.option push\n.option norvc\n.globl run, fault_at, fa
         " mv s0, a0\n li s1, 0\n li s2, 1\n mv s3, a1\n"
         "1: mv a0, s2\n mv a1, s1\n jal ra, two_returns\n mv s2, a0\n"
         " mv a0, s1\n jal t0, other_link\n xor s2, s2, a0\n"
+        " mv a0, s1\n jal ra, nests\n add s2, s2, a0\n"
         " mv a0, s1\n jal ra, skips\n addi s2, s2, 3\n addi s2, s2, 5\n"
         " mv a0, s1\n jal ra, loops\n add s2, s2, a0\n"
         " la ra, 2f\n andi a0, s1, 16\n bnez a0, 3f\n la ra, 8f\n"
@@ -35,6 +37,13 @@ __asm__(".text\n.balign 4\n.option push\n.option norvc\n.globl run, fault_at, fa
         " mv a0, s2\n ld ra, 0(sp)\n ld s0, 8(sp)\n ld s1, 16(sp)\n ld s2, 24(sp)\n ld s3, 32(sp)\n addi sp, sp, 48\n ret\n"
         "two_returns: and a2, a0, a1\n andi a2, a2, 1\n beqz a2, 5f\n slli a2, a0, 5\n sub a0, a2, a0\n ret\n"
         "5: slli a2, a0, 3\n add a0, a0, a2\n xor a0, a0, a1\n ret\n"
+        "nests: addi sp, sp, -16\n sd ra, 0(sp)\n jal ra, inner\n jal t0, other_link\n jal ra, skips_inner\n addi a0, a0, 2\n addi a0, a0, 1\n"
+        " jal ra, plain\n ld ra, 0(sp)\n addi sp, sp, 16\n ret\n"
+        "plain: addi sp, sp, -16\n sd ra, 8(sp)\n jal ra, leaf\n addi a0, a0, 3\n ld ra, 8(sp)\n addi sp, sp, 16\n ret\n"
+        "inner: mv a3, ra\n jal ra, leaf\n addi a0, a0, 3\n jr a3\n"
+        "leaf: slli a0, a0, 1\n addi a0, a0, 1\n ret\n"
+        "skips_inner: andi a1, a0, 7\n bnez a1, 9f\n addi ra, ra, 4\n"
+        "9: ret\n"
         "other_link: srli a1, a0, 2\n add a0, a0, a1\n jr t0\n"
         "skips: andi a0, a0, 7\n bnez a0, 6f\n ld a1, 0(sp)\n addi ra, ra, 4\n"
         "6: ret\n"
@@ -73,6 +82,10 @@ static uint64_t model(uint64_t add)
     for (uint64_t i = 0; i < ROUNDS; i++) {
         h = h & i & 1 ? 31 * h : (9 * h) ^ i;
         h ^= i + (i >> 2);
+        uint64_t nested = 2 * i + 4;
+        nested += nested >> 2;
+        nested += nested & 7 ? 3 : 1;
+        h += 2 * nested + 4;
         h += i & 7 ? 8 : 5;
         uint64_t n = (i & 3) + 1;
         h += n * (n + 1) / 2;
