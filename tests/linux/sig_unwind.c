@@ -331,7 +331,7 @@ static void test_preempted(void)
     signal(SIGALRM, SIG_IGN); /* more came if a tick was faster than the two calls above: it goes back to the scheduler, too */
     CHECK(switches >= 300 && fp_error == 0, "%d switches, %g", switches, fp_error);
     for (int i = 0; i < COROUTINES; i++)
-        CHECK(steps[i] > 0 && steps[i] % (i + 1) == 0, "coroutine %d: %ld steps", i, steps[i]);
+        CHECK(steps[i] > 0 && steps[i] % (i + 1) == 0, "coroutine %d: %ld steps in %d switches", i, steps[i], switches);
     sigset_t s;
     sigprocmask(SIG_SETMASK, NULL, &s);
     CHECK(!sigismember(&s, SIGALRM), "the mask went with the context");
