@@ -2,7 +2,7 @@
  * The interpreter: the rows' semantics as plain C on struct cpu.
  *
  * One instruction at a time: slot pc first, then every memory access, then the registers, so that a host fault in an
- * access leaves the state from before the instruction.  step_any is compiled twice, for direct memory and for the
+ * access leaves the state from before the instruction.  An instruction's fields are extracted where the switch for its row arrives.  step_any is compiled twice, for direct memory and for the
  * callbacks of guest_shadow.  Words that raise leave their statement expression by goto: there is no other way out of
  * an operand.
  */
@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "ir/arith.h"
+#include "isa/riscv/riscv_fields.h"
 
 struct f16 {
     uint16_t v;
@@ -530,8 +531,6 @@ static inline __attribute__((always_inline)) void step_any(struct cpu *cpu, cons
     struct cpu_trap trap = {0};
     const struct rv_memory memory = {shadow, &trap}, *m = &memory;
     enum ir_exit_kind kind = IR_EXIT_GOTO;
-    struct insn insn;
-    const struct insn *in = &insn;
     const uint8_t *p = NULL;
     size_t avail = 0;
     unsigned n = 0;
@@ -549,22 +548,31 @@ static inline __attribute__((always_inline)) void step_any(struct cpu *cpu, cons
         }
         if (BTV_LIKELY(avail >= 4))
             memcpy(&raw, p, 4);
-        if (BTV_UNLIKELY(!rv_decode(raw, &insn)) && !exec_hostcall(cpu, &insn, pc))
-            RAISE(IR_TRAP_ILLEGAL, insn.raw);
-        next = pc + insn.len;
-        switch ((enum rv_op)insn.op) {
-#define INSN(name, bits, operands, semantics, doc) \
-    case RV_##name:                                \
-        semantics;                                 \
-        break;
+        unsigned len = rv_length(raw);
+        raw = len == 2 ? (uint16_t)raw : raw;
+        next = pc + len;
+        switch ((enum rv_op)rv_row(raw)) {
+#define INSN(name, bits, operands, semantics, doc)                                        \
+    case RV_##name: { /* its fields in variables: one jump for an instruction, not two */ \
+        struct insn fields = {.op = RV_##name, .len = (uint8_t)len, .raw = raw};          \
+        BTV_UNUSED const struct insn *in = &fields;                                       \
+        if (!rv_extract_fields(RV_FORMAT_##name, raw, &fields))                           \
+            goto undefined;                                                               \
+        semantics;                                                                        \
+        break;                                                                            \
+    }
 #include "isa/riscv/exts.def"
         case RV_undefined:
-        case RV_OP_COUNT: break;
+        case RV_OP_COUNT:
+        undefined:
+            if (!exec_hostcall(cpu, &(struct insn){.len = (uint8_t)len, .raw = raw}, pc))
+                RAISE(IR_TRAP_ILLEGAL, raw);
+            break;
         }
         n++;
         if (avail) {
-            p += insn.len;
-            avail -= insn.len;
+            p += len;
+            avail -= len;
         }
         pc = next;
     }

@@ -2,7 +2,7 @@
  * Bits <-> struct insn, by the tables that tools/isagen.c made of the rows.
  *
  * Decoding walks a table-driven tree (no branches to mispredict but the loop), tests all fixed bits of the row it
- * arrives at, and extracts the fields of the row's format.
+ * arrives at, and extracts the fields of the row's format.  Who goes on by the row anyway extracts them there.
  */
 #include "isa/riscv/riscv.h"
 
@@ -28,6 +28,7 @@ struct key {
     uint32_t mask, match;
 };
 
+#include "isa/riscv/riscv_fields.h"
 #include "isa/riscv/riscv_tab.h"
 
 /* The leaf for raw: row number in bits 15..0, format in 30..16. */
@@ -41,6 +42,20 @@ static inline uint32_t tree_leaf(uint32_t raw)
     return n;
 }
 
+/* Is what the tree says right, and there? */
+static inline bool leaf_holds(uint32_t leaf, uint32_t raw)
+{
+    unsigned op = leaf & 0xffff;
+    const struct key *k = &keys[op];
+    return BTV_LIKELY((raw & k->mask) == k->match) && !(BTV_UNLIKELY(rv_undefined_exts) && (rv_undefined_exts >> rv_rows[op].ext & 1));
+}
+
+unsigned rv_row(uint32_t raw)
+{
+    uint32_t leaf = tree_leaf(raw);
+    return leaf_holds(leaf, raw) ? leaf & 0xffff : 0;
+}
+
 bool rv_decode(uint32_t raw, struct insn *out)
 {
     unsigned len = rv_length(raw);
@@ -48,14 +63,10 @@ bool rv_decode(uint32_t raw, struct insn *out)
         raw &= 0xffff;
     *out = (struct insn){.len = (uint8_t)len, .raw = raw};
     uint32_t leaf = tree_leaf(raw);
-    unsigned op = leaf & 0xffff;
-    const struct key *k = &keys[op];
-    if (BTV_UNLIKELY((raw & k->mask) != k->match))
+    if (!leaf_holds(leaf, raw))
         return false;
-    if (BTV_UNLIKELY(rv_undefined_exts) && (rv_undefined_exts >> rv_rows[op].ext & 1))
-        return false;
-    if (BTV_LIKELY(extract_fields(leaf >> 16 & 0x7fff, raw, out))) {
-        out->op = (uint16_t)op;
+    if (BTV_LIKELY(rv_extract_fields(leaf >> 16 & 0x7fff, raw, out))) {
+        out->op = (uint16_t)leaf;
         return true;
     }
     *out = (struct insn){.len = (uint8_t)len, .raw = raw};
@@ -70,7 +81,7 @@ unsigned rv_decode_linear(uint32_t raw)
     for (size_t k = 0; k < ARRAY_LEN(linear); k++)
         if (linear[k].len == len && (raw & linear[k].mask) == linear[k].match) {
             struct insn in = {0};
-            return linear[k].op && extract_fields(rv_rows[linear[k].op].fmt, raw, &in) ? linear[k].op : 0;
+            return linear[k].op && rv_extract_fields(rv_rows[linear[k].op].fmt, raw, &in) ? linear[k].op : 0;
         }
     return 0;
 }

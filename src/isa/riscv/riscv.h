@@ -49,6 +49,11 @@ static inline unsigned rv_length(uint32_t first)
 
 /* Decodes; bits above a 16-bit instruction are ignored.  False, with op 0, len and raw set: undefined. */
 bool rv_decode(uint32_t raw, struct insn *out);
+/*
+ * The row alone, 0: undefined.  No bits above a 16-bit instruction may be set.  rv_extract_fields of riscv_fields.h, with the row's format, gets the rest, and
+ * may still find that it is undefined.
+ */
+unsigned rv_row(uint32_t raw);
 /* Row number of raw by linear search, 0 if undefined: what the tree is checked against. */
 unsigned rv_decode_linear(uint32_t raw);
 
