@@ -144,9 +144,14 @@ static void print_stats(struct linux_process *p)
     str_free(&s);
 }
 
+/* There only in a build that the compiler learns from (tools/profile.sh): writes down what ran, as returning from main would. */
+extern void __gcov_dump(void) __attribute__((weak));
+
 void linux_exit_group(struct linux_process *p, int code)
 {
     print_stats(p);
+    if (__gcov_dump)
+        __gcov_dump();
     if (p->opt.strace.on)
         sys_strace_end(p, code, 0);
     for (;;)
