@@ -1,6 +1,6 @@
 /*
  * Threads that come to the same cold code at the same time.  Round after round new functions are written, with loops, branches, calls, indirect calls and
- * LL/SC, and all threads execute them in the same order; meanwhile one of them rewrites a function of its own that lies between the others, and the
+ * LL/SC, and all threads execute them in the same order, then once more in a way that takes branches for the first time; meanwhile one of them rewrites a function of its own that lies between the others, and the
  * process forks.  Then functions of the program itself, of which kept translations are made.  What each thread computes must be what a model in C says.
  *
  * modes: default interp hot regs region race cache alloc
@@ -12,6 +12,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -19,7 +20,7 @@
 #include <unistd.h>
 
 enum { THREADS = 5, ROUNDS = 24, FUNCS = 16, LEAVES = 4, CALLS = 4, OPS = 6, SLOT = 1024, AREA = (FUNCS + LEAVES) * SLOT, OWN = 960 };
-enum { ZERO, RA, SP, T0 = 5, T1, T2, S0, S1, A0, A1 }; /* a0: the value; a1: the counter */
+enum { ZERO, RA, SP, T0 = 5, T1, T2, S0, S1, A0, A1, A2 }; /* a0: the value; a1: the counter; a2: not 0: rare ways, too */
 
 static char *area;
 static _Atomic unsigned bad, arrived, round_number, walking;
@@ -30,8 +31,9 @@ static unsigned rounds;
 
 struct op { uint8_t kind, shift; int16_t imm; };
 struct seq { unsigned n; struct op op[OPS]; };
-struct func { struct seq before, each, odd, even; unsigned times, leaf, far_leaf; };
-static struct seq leaf[LEAVES];
+enum { RARE = 4 };
+struct func { struct seq before, each, odd, even, rare[RARE]; unsigned times, leaf, far_leaf; };
+static struct leaf { struct seq each, rare; } leaf[LEAVES];
 static struct func func[FUNCS];
 
 static struct seq random_seq(unsigned long long *seed)
@@ -56,17 +58,28 @@ static uint64_t apply(const struct seq *s, uint64_t x)
     return x;
 }
 
-/* And how often leaves are called. */
-static uint64_t model(const struct func *f, uint64_t x, uint64_t *calls)
+static uint64_t apply_rare(const struct seq *s, uint64_t x, bool rare)
 {
-    x = apply(&f->before, x);
+    return rare ? apply(s, x) : x;
+}
+
+static uint64_t apply_leaf(const struct leaf *l, uint64_t x, bool rare)
+{
+    return apply_rare(&l->rare, apply(&l->each, x), rare);
+}
+
+/* And how often leaves are called. */
+static uint64_t model(const struct func *f, uint64_t x, bool rare, uint64_t *calls)
+{
+    x = apply_rare(&f->rare[0], apply(&f->before, x), rare);
     for (unsigned i = 0; i < f->times; i++) {
-        x = apply(&f->each, x);
+        x = apply_rare(&f->rare[1], apply(&f->each, x), rare);
         x = apply(x & 1 ? &f->odd : &f->even, x);
-        x = apply(&leaf[f->leaf], x);
+        x = apply_rare(&f->rare[2], x, rare);
+        x = apply_leaf(&leaf[f->leaf], x, rare);
     }
     *calls += f->times + 1;
-    return apply(&leaf[f->far_leaf], x);
+    return apply_leaf(&leaf[f->far_leaf], apply_rare(&f->rare[3], x, rare), rare);
 }
 
 /* -- the same as code -- */
@@ -125,13 +138,21 @@ static uint32_t *slot(unsigned n)
     return (uint32_t *)(void *)(area + n * SLOT);
 }
 
-static void put_leaf(uint32_t *p, const struct seq *s)
+/* What the branch at `from` leads to, and back from there to behind it. */
+static uint32_t *put_rare(uint32_t *p, uint32_t *from, const struct seq *s)
 {
+    put(from, BNEZ(A2, from, p));
     p = put_seq(p, s);
-    uint32_t *again = p;
+    return put(p, jal(ZERO, p, from + 1));
+}
+
+static void put_leaf(uint32_t *p, const struct leaf *l)
+{
+    p = put_seq(p, &l->each);
+    uint32_t *rare = p++, *again = p;
     p = put(put(put(p, LR(T1, A1)), ADDI(T1, T1, 1)), SC(T2, T1, A1));
     p = put(p, BNEZ(T2, p, again));
-    put(p, JALR(ZERO, RA));
+    put_rare(put(p, JALR(ZERO, RA)), rare, &l->rare);
 }
 
 static void put_func(uint32_t *p, const struct func *f)
@@ -139,8 +160,11 @@ static void put_func(uint32_t *p, const struct func *f)
     p = put(put(put(put(p, ADDI(SP, SP, -32)), SD(RA, SP, 0)), SD(S0, SP, 8)), SD(S1, SP, 16));
     p = put(p, ADDI(S0, ZERO, (int)f->times));
     p = put_seq(p, &f->before);
-    uint32_t *loop = p;
+    uint32_t *rare[RARE], *loop;
+    rare[0] = p++;
+    loop = p;
     p = put_seq(p, &f->each);
+    rare[1] = p++;
     p = put(p, ANDI(T0, A0, 1));
     uint32_t *test = p++;
     p = put_seq(p, &f->odd);
@@ -148,9 +172,11 @@ static void put_func(uint32_t *p, const struct func *f)
     put(test, BEQZ(T0, test, p));
     p = put_seq(p, &f->even);
     put(over, jal(ZERO, over, p));
+    rare[2] = p++;
     p = put(p, jal(RA, p, slot(FUNCS + f->leaf)));
     p = put(p, ADDI(S0, S0, -1));
     p = put(p, BNEZ(S0, p, loop));
+    rare[3] = p++;
     p = put(p, 0x17 | T0 << 7); /* auipc t0, 0 */
     p = put(p, ADDI(T0, T0, 16));
     p = put(p, LD(T0, T0, 0));
@@ -158,18 +184,22 @@ static void put_func(uint32_t *p, const struct func *f)
     uint64_t address = (uint64_t)(uintptr_t)slot(FUNCS + f->far_leaf);
     memcpy(p, &address, 8);
     p = put(p + 2, JALR(RA, T0));
-    put(put(put(put(put(p, LD(RA, SP, 0)), LD(S0, SP, 8)), LD(S1, SP, 16)), ADDI(SP, SP, 32)), JALR(ZERO, RA));
+    p = put(put(put(put(put(p, LD(RA, SP, 0)), LD(S0, SP, 8)), LD(S1, SP, 16)), ADDI(SP, SP, 32)), JALR(ZERO, RA));
+    for (unsigned i = 0; i < RARE; i++)
+        p = put_rare(p, rare[i], &f->rare[i]);
 }
 
 static void write_all(unsigned long long *seed)
 {
     for (unsigned i = 0; i < LEAVES; i++) {
-        leaf[i] = random_seq(seed);
+        leaf[i] = (struct leaf){random_seq(seed), random_seq(seed)};
         put_leaf(slot(FUNCS + i), &leaf[i]);
     }
     for (unsigned i = 0; i < FUNCS; i++) {
         uint64_t r = check_random(seed);
-        func[i] = (struct func){random_seq(seed), random_seq(seed), random_seq(seed), random_seq(seed), 1 + r % 12, (r >> 8) % LEAVES, (r >> 16) % LEAVES};
+        func[i] = (struct func){random_seq(seed), random_seq(seed), random_seq(seed), random_seq(seed), {{0}}, 1 + r % 12, (r >> 8) % LEAVES, (r >> 16) % LEAVES};
+        for (unsigned k = 0; k < RARE; k++)
+            func[i].rare[k] = random_seq(seed);
         put_func(slot(i), &func[i]);
     }
     __builtin___clear_cache(area, area + AREA);
@@ -220,19 +250,18 @@ static void meet(unsigned number)
         sched_yield();
 }
 
-static uint64_t call(unsigned n, uint64_t x)
+static uint64_t call(unsigned n, uint64_t x, bool rare)
 {
-    return ((uint64_t(*)(uint64_t, _Atomic uint64_t *))(void *)slot(n))(x, &counter);
+    return ((uint64_t(*)(uint64_t, _Atomic uint64_t *, long))(void *)slot(n))(x, &counter, rare);
 }
 
-static uint64_t run_all(uint64_t x)
+static uint64_t run_all(uint64_t x, bool rare)
 {
     uint64_t calls = 0;
     for (unsigned i = 0; i < FUNCS; i++)
-        for (unsigned k = 0; k < CALLS; k++, x++) {
-            if (call(i, x) != model(&func[i], x, &calls))
+        for (unsigned k = 0; k < CALLS; k++, x++)
+            if (call(i, x, rare) != model(&func[i], x, rare, &calls))
                 atomic_fetch_add(&bad, 1);
-        }
     return calls;
 }
 
@@ -241,7 +270,7 @@ static void rewrite_own(unsigned round)
 {
     for (unsigned k = 0; k < 12; k++) {
         uint32_t *p = slot((round + k) % FUNCS) + OWN / 4;
-        int value = (int)(round * 16 + k);
+        int value = (int)((round * 16 + k) % 2000);
         put(put(p, ADDI(A0, A0, value)), JALR(ZERO, RA));
         __builtin___clear_cache((char *)p, (char *)(p + 2));
         for (int i = 0; i < 4; i++)
@@ -256,7 +285,8 @@ static void fork_one(uint64_t x)
     pid_t pid = fork();
     if (!pid) {
         atomic_store(&bad, 0);
-        run_all(x);
+        run_all(x, false);
+        run_all(x, true);
         _exit(atomic_load(&bad) != 0);
     }
     if (pid < 0 || waitpid(pid, &status, 0) != pid || status)
@@ -271,7 +301,8 @@ static void *worker(void *arg)
         meet(++number); /* the code is there */
         if (me == 1 && round % 2)
             rewrite_own(round);
-        calls += run_all(me * 1000 + round);
+        calls += run_all(me * 1000 + round, false);
+        calls += run_all(me * 1000 + round, true);
         if (me == 0 && round % 8 == 7)
             fork_one(round);
         meet(++number);
