@@ -174,18 +174,28 @@ static uint64_t next_start(const struct region *r, const struct node *n)
     return stop;
 }
 
+/* Does the baseline do the loop that starts at pc with vectors?  A block of it goes past branches and jumps that end a node. */
+static bool is_ahead(struct region *r, uint64_t pc)
+{
+    const struct tuning *tune = &r->engine->tune;
+    struct guest_lift g = {.pc = pc, .code = r->code, .max_insns = tune->max_insns, .max_side_exits = tune->max_side_exits, .follow_jumps = tune->follow_jumps};
+    struct ir_rounds rounds;
+    struct ir_func *f = ir_func_new(r->arena, &r->engine->guest->slots, NULL);
+    return tune->ahead && f && run_lift(r->engine->guest, &g, f) == BTV_OK && ir_rounds_find(f, &rounds);
+}
+
 /* Sees how far node n reaches and where it goes.  False: it cannot be part of a region. */
 static bool look_at(struct region *r, struct node *n)
 {
     struct guest_lift g;
-    struct ir_rounds rounds;
     struct ir_func *f = ir_func_new(r->arena, &r->engine->guest->slots, NULL);
     n->stop = next_start(r, n);
     if (!f || !lift(r, f, &g, n->pc, n->stop))
         return false;
     if (n->stop && g.range[0].end > n->stop)
         return false; /* overlapping instructions */
-    n->ahead = ir_rounds_find(f, &rounds);
+    if (!n->insns)
+        n->ahead = is_ahead(r, n->pc);
     n->end = g.range[g.nranges - 1].end;
     n->hash = hash_bytes(g.bytes, g.nbytes, 0);
     n->insns = g.insns;
