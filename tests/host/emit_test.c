@@ -250,10 +250,10 @@ static void one(struct gen *g)
     case 17: a = pick(g, ft), b = pick(g, ft), v = ir_emit(f, fcmp[rnd(sizeof fcmp)], IR_I1, a, b, 0, 0, 0); break;
     case 18: a = pick(g, ft), v = rnd(3) ? ir_emit(f, rnd(2) ? IR_OP_FNEG : IR_OP_FABS, ft, a, 0, 0, 0, 0) : ir_emit(f, IR_OP_FSQRT, ft, a, 0, 0, mode(), 0); break;
     case 19: a = pick(g, ft), v = ir_emit(f, IR_OP_FCVT, ft == IR_F64 ? IR_F32 : IR_F64, a, 0, 0, mode(), 0); break;
-    case 20: a = pick(g, t), v = ir_emit(f, rnd(2) ? IR_OP_S2F : IR_OP_U2F, ft, a, 0, 0, mode(), 0); break;
+    case 20: a = pick(g, t), v = ir_emit(f, rnd(2) ? IR_OP_S2F : IR_OP_U2F, ft, a, 0, 0, rnd(8) ? mode() : FP_RMM, 0); break;
     case 21: {
-        static const uint8_t rm[] = {FP_RTZ, FP_DYN, FP_RDN, FP_RUP, FP_RNE};
-        a = pick(g, ft), v = ir_emit(f, rnd(2) ? IR_OP_F2S : IR_OP_F2U, t, a, 0, 0, rm[rnd(5)], 0);
+        static const uint8_t rm[] = {FP_RTZ, FP_DYN, FP_RDN, FP_RUP, FP_RNE, FP_RMM};
+        a = pick(g, ft), v = ir_emit(f, rnd(2) ? IR_OP_F2S : IR_OP_F2U, t, a, 0, 0, rm[rnd(sizeof rm)], 0);
         break;
     }
     case 22:

@@ -92,13 +92,13 @@ struct val {
     uint16_t flags;
 };
 
-enum cold_kind { COLD_LINK, COLD_BRANCH, COLD_LEAVE, COLD_EDGE, COLD_BAIL, COLD_INTERRUPT, COLD_NAN, COLD_TO_INT, COLD_FLAGS, COLD_PROBE };
+enum cold_kind { COLD_LINK, COLD_BRANCH, COLD_LEAVE, COLD_EDGE, COLD_BAIL, COLD_INTERRUPT, COLD_NAN, COLD_TO_INT, COLD_FROM_U64, COLD_FLAGS, COLD_PROBE };
 
 struct cold {
     uint8_t kind;
     uint8_t poll;     /* COLD_LINK: test cpu->pending first */
-    int8_t reg, reg2; /* COLD_NAN: xmm registers to fix, one of them or both; equal: one.  COLD_TO_INT: xmm operand, result */
-    uint8_t size;     /* COLD_NAN, COLD_TO_INT: 4 or 8, of the floating-point value; COLD_FLAGS: 1 to clear all, 0 to restore */
+    int8_t reg, reg2; /* COLD_NAN: xmm registers to fix, one of them or both; equal: one.  COLD_TO_INT: xmm operand, result.  COLD_FROM_U64: xmm result, operand to be lost */
+    uint8_t size;     /* COLD_NAN, COLD_TO_INT, COLD_FROM_U64: 4 or 8, of the floating-point value; COLD_FLAGS: 1 to clear all, 0 to restore */
     bool wide;        /* COLD_TO_INT: a result of 64 bits */
     uint32_t field;   /* displacement field to patch to here */
     uint32_t field2;  /* a second way in, or 0 */

@@ -369,6 +369,18 @@ static void emit_to_int(struct em *e, const struct cold *c)
     x64_jmp(&e->b, c->back);
 }
 
+/* An integer of 2^63 or more: half of it, the lost bit kept where rounding sees that there is something, and the result doubled. */
+static void emit_from_u64(struct em *e, const struct cold *c)
+{
+    x64_ri(&e->b, X64_SHR_RM_IMM8, 8, c->reg2, 1);
+    size_t even = x64_jcc8(&e->b, X64_AE);
+    x64_ri(&e->b, X64_OR_RM_IMM8, 8, c->reg2, 1);
+    x64_patch8(&e->b, even, e->b.len);
+    x64_rr(&e->b, c->size == 4 ? X64_CVTSI2SS_X_RM : X64_CVTSI2SD_X_RM, 8, c->reg, c->reg2);
+    x64_rr(&e->b, X64_ADDS_X_XM, c->size, c->reg, c->reg);
+    x64_jmp(&e->b, c->back);
+}
+
 /* The shared way out of a region to a stub; at[] is where each was put. */
 static void emit_leave(struct em *e, enum em_stub s, uint32_t at[EM_STUB_COUNT + 1])
 {
@@ -420,6 +432,7 @@ static void emit_cold(struct em *e)
         case COLD_PROBE: emit_probe(e, c); break;
         case COLD_NAN: emit_nan(e, c); break;
         case COLD_TO_INT: emit_to_int(e, c); break;
+        case COLD_FROM_U64: emit_from_u64(e, c); break;
         case COLD_FLAGS:
             if (c->size)
                 x64_mi(&e->b, X64_AND_RM_IMM8, 4, em_host_fp(), ~0x3f);

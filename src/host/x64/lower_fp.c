@@ -301,40 +301,92 @@ static void lower_fcvt(struct em *e, struct ir_ins *i)
     def_result(e, i, d);
 }
 
+/* A temporary with that integer, of so many bytes, in its low part. */
+static struct opnd copied(struct em *e, struct opnd a, int size)
+{
+    int t = em_temp(e);
+    if (a.kind == OPND_MEM)
+        x64_rm(&e->b, X64_MOV_R_RM, size, t, a.mem);
+    else
+        x64_rr(&e->b, X64_MOV_R_RM, size, t, a.reg);
+    return (struct opnd){.kind = OPND_REG, .reg = (int8_t)t};
+}
+
+/* Integers of so few bits are converted as they are, whatever the rounding mode; for others that of the host must be the one. */
+static void need_exact(struct em *e, struct opnd a, int size, bool f32, uint64_t rm)
+{
+    unsigned bits = f32 ? 24 : 53;
+    if (rm == FP_DYN || rm == e->known_rm)
+        return;
+    int t = em_temp(e);
+    em_load_imm(e, t, UINT64_C(1) << bits);
+    if (a.kind == OPND_MEM)
+        x64_rm(&e->b, X64_ADD_R_RM, size, t, a.mem);
+    else
+        x64_rr(&e->b, X64_ADD_R_RM, size, t, a.reg);
+    x64_ri(&e->b, X64_SHR_RM_IMM8, size, t, (int)bits + 1);
+    if (rm == FP_RMM) { /* the host has none of that kind */
+        em_bail_if(e, X64_NE);
+        return;
+    }
+    size_t exact = x64_jcc8(&e->b, X64_E);
+    x64_mi(&e->b, X64_CMP_RM_IMM8, 1, em_cpu(offsetof(struct cpu, fp.rm)), (int64_t)rm);
+    em_bail_if(e, X64_NE);
+    x64_patch8(&e->b, exact, e->b.len);
+}
+
 static void lower_from_int(struct em *e, struct ir_ins *i)
 {
     enum ir_type from = ir_typeof(e->f, i->arg[0]);
     bool f32 = i->type == IR_F32;
     int size = em_size(from);
-    if (size == 8 || f32) /* 32 bits fit an f64 */
-        em_need_rm(e, i->imm);
     struct opnd a = em_use(e, i->arg[0], OPND_REG | OPND_MEM);
+    bool large = i->op == IR_OP_U2F && size == 8; /* it may be no signed integer */
     if (i->op == IR_OP_U2F) {
-        if (size == 4) { /* zero-extended it is a positive 64-bit integer */
-            int t = em_temp(e);
-            if (a.kind == OPND_MEM)
-                x64_rm(&e->b, X64_MOV_R_RM, 4, t, a.mem);
-            else
-                x64_rr(&e->b, X64_MOV_R_RM, 4, t, a.reg);
-            a = (struct opnd){.kind = OPND_REG, .reg = (int8_t)t};
-            size = 8;
-        } else {
-            if (a.kind == OPND_MEM)
-                x64_mi(&e->b, X64_CMP_RM_IMM8, 8, a.mem, 0);
-            else
-                x64_rr(&e->b, X64_TEST_RM_R, 8, a.reg, a.reg);
-            em_bail_if(e, X64_S);
-        }
+        a = copied(e, a, size); /* zero-extended, 32 bits are a positive integer of 64 */
+        size = 8;
     }
+    if (large && i->imm != FP_DYN) {
+        x64_rr(&e->b, X64_TEST_RM_R, 8, a.reg, a.reg);
+        em_bail_if(e, X64_S);
+    }
+    if (from == IR_I64 || f32) /* 32 bits fit an f64 */
+        need_exact(e, a, size, f32, i->imm);
     em_done(e, i->arg[0]);
     int d = em_dst(e, i, -1);
     all_ones(e, d);
+    size_t f = 0;
+    if (large && i->imm == FP_DYN) {
+        x64_rr(&e->b, X64_TEST_RM_R, 8, a.reg, a.reg);
+        f = x64_jcc(&e->b, X64_S, 0);
+    }
     enum x64_row row = f32 ? X64_CVTSI2SS_X_RM : X64_CVTSI2SD_X_RM;
     if (a.kind == OPND_MEM)
         x64_rm(&e->b, row, size, X(d), a.mem);
     else
         x64_rr(&e->b, row, size, X(d), a.reg);
+    if (f)
+        em_cold(e, (struct cold){.kind = COLD_FROM_U64, .field = (uint32_t)f, .reg = (int8_t)X(d), .reg2 = a.reg, .size = f32 ? 4 : 8, .back = (uint32_t)e->b.len});
     em_def(e, i, d);
+}
+
+struct away {
+    int whole, twice, more;
+};
+
+/*
+ * d is x without its fraction: one more, away from zero, if twice the fraction is at least one.  Only the last conversion can be inexact, and
+ * then x has a fraction, which the conversion to d has told already.
+ */
+static void round_away(struct em *e, const struct away *t, int d, int x, int size, bool f32)
+{
+    const int whole = t->whole, twice = t->twice, more = t->more;
+    x64_rr(&e->b, f32 ? X64_CVTSI2SS_X_RM : X64_CVTSI2SD_X_RM, size, X(whole), d);
+    x64_rr(&e->b, X64_MOVAPS_X_XM, 0, X(twice), X(x));
+    x64_rr(&e->b, X64_SUBS_X_XM, f32 ? 4 : 8, X(twice), X(whole));
+    x64_rr(&e->b, X64_ADDS_X_XM, f32 ? 4 : 8, X(twice), X(twice));
+    x64_rr(&e->b, f32 ? X64_CVTTSS2SI_R_XM : X64_CVTTSD2SI_R_XM, size, more, X(twice));
+    x64_rr(&e->b, X64_ADD_R_RM, size, d, more);
 }
 
 static void lower_to_int(struct em *e, struct ir_ins *i)
@@ -369,14 +421,21 @@ static void lower_to_int(struct em *e, struct ir_ins *i)
             em_bail_if(e, X64_AE);
         }
         static const uint8_t mode[] = {[FP_RNE] = 0, [FP_RDN] = 1, [FP_RUP] = 2};
-        x64_rri(&e->b, X64_ROUNDS_X_XM_IMM8, f32 ? 4 : 8, X(t), X(a.reg), mode[i->imm]);
-        a.reg = (int8_t)t;
+        if (i->imm != FP_RMM) {
+            x64_rri(&e->b, X64_ROUNDS_X_XM_IMM8, f32 ? 4 : 8, X(t), X(a.reg), mode[i->imm]);
+            a.reg = (int8_t)t;
+        }
     }
+    struct away away = {0};
+    if (i->imm == FP_RMM) /* now, since finding room may write to memory, and not all ways come to where they are used */
+        away = (struct away){em_temp_fp(e), em_temp_fp(e), em_temp(e)};
     enum x64_row row = i->imm == FP_DYN ? cvt : cvtt;
     x64_rr(&e->b, row, size, d, X(a.reg));
     /* the host's "integer indefinite" is the smallest integer: subtracting 1 overflows for it alone */
     x64_ri(&e->b, X64_CMP_RM_IMM8, size, d, 1);
     size_t f = x64_jcc(&e->b, X64_O, 0);
+    if (i->imm == FP_RMM)
+        round_away(e, &away, d, from, size, f32);
     em_cold(e, (struct cold){.kind = COLD_TO_INT, .field = (uint32_t)f, .reg = (int8_t)X(from), .reg2 = (int8_t)d, .size = f32 ? 4 : 8, .wide = size == 8, .back = (uint32_t)e->b.len});
     em_def(e, i, d);
 }

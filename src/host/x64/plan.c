@@ -302,11 +302,8 @@ bool em_can_lower(const struct em *e, const struct ir_ins *i)
     case IR_OP_FMAXIMUM: return !(i->aux & 1);
     case IR_OP_FCVT: return (i->imm != FP_RMM || t == IR_F64) && !(i->aux & 1);
     case IR_OP_S2F:
-    case IR_OP_U2F: return i->imm != FP_RMM || (src == IR_I32 && t == IR_F64);
-    case IR_OP_F2S:
-        if (i->imm == FP_DYN || i->imm == FP_RTZ)
-            return true;
-        return i->imm != FP_RMM && (feat & X64_F_SSE41);
+    case IR_OP_U2F: return true;
+    case IR_OP_F2S: return i->imm == FP_DYN || i->imm == FP_RTZ || i->imm == FP_RMM || (feat & X64_F_SSE41);
     case IR_OP_F2U: return i->imm == FP_RTZ;
     case IR_OP_FRINT:
     case IR_OP_FRINTX: return i->imm != FP_RMM && (feat & X64_F_SSE41);
@@ -319,7 +316,7 @@ enum { BAILS = 1, PERHAPS };
 static const uint8_t may_bail[IR_OP_LIMIT] = {
     [IR_OP_NANUNBOX] = BAILS, [IR_OP_LL] = BAILS,     [IR_OP_SC] = BAILS,      [IR_OP_CAS] = BAILS,      [IR_OP_RMW] = BAILS,     [IR_OP_FMINNUM] = BAILS,
     [IR_OP_FMAXNUM] = BAILS,  [IR_OP_FMINIMUM] = BAILS, [IR_OP_FMAXIMUM] = BAILS, [IR_OP_F2U] = BAILS,   [IR_OP_FSETRM] = BAILS,  [IR_OP_FMA] = BAILS,
-    [IR_OP_U2F] = BAILS,      [IR_OP_F2S] = PERHAPS,  [IR_OP_FADD] = PERHAPS,  [IR_OP_FSUB] = PERHAPS,   [IR_OP_FMUL] = PERHAPS,  [IR_OP_FDIV] = PERHAPS,
+    [IR_OP_U2F] = PERHAPS,    [IR_OP_F2S] = PERHAPS,  [IR_OP_FADD] = PERHAPS,  [IR_OP_FSUB] = PERHAPS,   [IR_OP_FMUL] = PERHAPS,  [IR_OP_FDIV] = PERHAPS,
     [IR_OP_FSQRT] = PERHAPS,  [IR_OP_FCVT] = PERHAPS, [IR_OP_S2F] = PERHAPS,   [IR_OP_FRINT] = PERHAPS,  [IR_OP_FRINTX] = PERHAPS,
 };
 
