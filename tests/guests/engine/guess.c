@@ -3,20 +3,14 @@
  * table's stub, one in the link register itself, a jump at a function's end; code far away; a function that faults.  Now and then each pointer leads
  * elsewhere, for one call or for good.  A model in C says what comes out, and the handler of the faults what the registers are.
  */
-#include "check.h"
+#include "faulting-loop.h"
 
-#include <signal.h>
-#include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/time.h>
-#include <ucontext.h>
-
-enum { RUNS = 24, ROUNDS = 6000, BAD = 16 /* an address without memory */, CALLS = 5 };
 
 /* h after so many rounds, each calling to[0] ... to[4]; to[5] is where the jump at the end of a function leads, and in one of 512 rounds the first call. */
 uint64_t run(uint64_t rounds, const uint64_t *words, uint64_t volatile *to);
-extern char times3[], plus7[], turn[], mixes[], tail[], far_start[], far_end[], fault_at[], fault_back[], reads[], slot[];
+extern char times3[], plus7[], turn[], mixes[], tail[], far_start[], far_end[], reads[], slot[];
 __asm__(".text\n.balign 4\n.option push\n.option norvc\n.globl run, times3, plus7, turn, mixes, tail, far_start, far_end, fault_at, fault_back, reads, slot\n"
         "run: addi sp, sp, -64\n sd ra, 0(sp)\n sd s0, 8(sp)\n sd s1, 16(sp)\n sd s2, 24(sp)\n sd s3, 32(sp)\n sd s4, 40(sp)\n"
         " mv s0, a0\n li s1, 0\n li s2, 1\n mv s3, a1\n mv s4, a2\n"
@@ -41,9 +35,7 @@ __asm__(".text\n.balign 4\n.option push\n.option norvc\n.globl run, times3, plus
         ".balign 4\nfar_start: not a0, a0\n ret\nfar_end:\n"
         ".data\n.balign 8\nslot: .dword 0\n.text\n.option pop\n");
 
-static uint64_t words[64];
 static volatile uint64_t to[6];
-static volatile sig_atomic_t ticks, faults, wrong;
 static uint64_t far_code;
 
 /* The functions, by what they do to x; times3 ... far. */
@@ -83,21 +75,9 @@ static void point(unsigned k)
         to[i] = address(called[i]);
 }
 
-static void on_tick(int sig)
+static bool others_right(const uint64_t *x)
 {
-    (void)sig;
-    ticks++;
-}
-
-static void on_fault(int sig, siginfo_t *info, void *context)
-{
-    uint64_t *x = (uint64_t *)((ucontext_t *)context)->uc_mcontext.__gregs;
-    (void)sig;
-    faults++;
-    wrong += x[0] != (uintptr_t)fault_at || x[1] != (uintptr_t)fault_back || (uintptr_t)info->si_addr != BAD || x[11] != BAD || x[12] != BAD + 1 ||
-             x[15] != (uintptr_t)reads || (x[9] & 255) != 77 || x[19] != (uintptr_t)words;
-    x[0] += 4;
-    x[10] = x[9]; /* s1, the round */
+    return x[15] == (uintptr_t)reads;
 }
 
 static uint64_t model(void)
@@ -106,34 +86,25 @@ static uint64_t model(void)
     for (uint64_t i = 0; i < ROUNDS; i++) {
         for (unsigned c = 0; c < 4; c++)
             h = apply(called[c || (i & 511) != 300 ? c : 5], called[5], h);
-        h += (i & 255) == 77 ? i : words[i & 63];
+        h += loaded(i);
     }
     return h;
 }
 
 int main(void)
 {
-    struct itimerval often = {{0, 700}, {0, 700}};
-    struct sigaction tick = {.sa_handler = on_tick, .sa_flags = SA_RESTART};
-    struct sigaction fault = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO};
-    unsigned long long seed = 3;
     char *far_page = mmap((void *)UINT64_C(0x2000000000), 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     CHECK(far_page != MAP_FAILED, "mmap");
     memcpy(far_page, far_start, (size_t)(far_end - far_start));
     CHECK(!mprotect(far_page, 4096, PROT_READ | PROT_EXEC), "mprotect");
     __builtin___clear_cache(far_page, far_page + 4096);
     far_code = (uint64_t)(uintptr_t)far_page;
-    for (unsigned k = 0; k < 64; k++)
-        words[k] = check_random(&seed);
-    sigaction(SIGALRM, &tick, NULL);
-    sigaction(SIGSEGV, &fault, NULL);
-    setitimer(ITIMER_REAL, &often, NULL);
+    expect_faults();
     for (unsigned k = 0; k < RUNS; k++) {
         point(k);
         uint64_t got = run(ROUNDS, words, to), want = model();
         CHECK(got == want, "run %u: %llx instead of %llx", k, (unsigned long long)got, (unsigned long long)want);
     }
-    CHECK(faults == RUNS * (ROUNDS / 256 + (ROUNDS % 256 > 77)), "%d faults", (int)faults);
-    CHECK(!wrong, "%d of them with wrong registers", (int)wrong);
+    check_faults();
     return check_done();
 }
