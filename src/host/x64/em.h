@@ -260,6 +260,10 @@ void em_put(struct em *e, struct ir_ins *i);
 void em_save_all(struct em *e);
 void em_get(struct em *e, struct ir_ins *i);
 void em_load_imm(struct em *e, int reg, uint64_t imm);
+/* row reg, operand: a general register or memory. */
+void em_op_opnd(struct em *e, enum x64_row row, int size, int reg, struct opnd o);
+/* dst = operand, an immediate too, without touching the flags. */
+void em_mov_opnd(struct em *e, int size, int dst, struct opnd o);
 bool em_const(struct em *e, uint32_t v, uint64_t *bits);
 /* A slot in memory that holds this constant, or -1. */
 int em_slot_with(struct em *e, uint64_t bits);
@@ -272,7 +276,9 @@ void em_cold(struct em *e, struct cold c);
 /* Leaves the block at the current guest instruction when cc holds. */
 void em_bail_if(struct em *e, enum x64_cc cc);
 void em_bail(struct em *e);
-/* Bails unless the guest's dynamic rounding mode, and so the host's, is `rm` (FP_DYN: whatever it is). */
+/* Bails unless the guest's dynamic rounding mode, and so the host's, is `rm`; for code that is not always executed. */
+void em_test_rm(struct em *e, uint64_t rm);
+/* The same, unless that is known by now (or FP_DYN: whatever it is). */
 void em_need_rm(struct em *e, uint64_t rm);
 /* row reg, [rip + stub or constant]; no immediate may follow. */
 void em_rip(struct em *e, enum x64_row row, int size, int reg, enum em_stub s);

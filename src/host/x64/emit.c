@@ -78,12 +78,17 @@ void em_bail(struct em *e)
     leave_by(e, EM_STUB_BAIL);
 }
 
+void em_test_rm(struct em *e, uint64_t rm)
+{
+    x64_mi(&e->b, X64_CMP_RM_IMM8, 1, em_cpu(offsetof(struct cpu, fp.rm)), (int64_t)rm);
+    em_bail_if(e, X64_NE);
+}
+
 void em_need_rm(struct em *e, uint64_t rm)
 {
     if (rm == FP_DYN || rm == e->known_rm)
         return;
-    x64_mi(&e->b, X64_CMP_RM_IMM8, 1, em_cpu(offsetof(struct cpu, fp.rm)), (int64_t)rm);
-    em_bail_if(e, X64_NE);
+    em_test_rm(e, rm);
     e->known_rm = (uint8_t)rm;
 }
 

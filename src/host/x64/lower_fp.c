@@ -301,17 +301,6 @@ static void lower_fcvt(struct em *e, struct ir_ins *i)
     def_result(e, i, d);
 }
 
-/* A temporary with that integer, of so many bytes, in its low part. */
-static struct opnd copied(struct em *e, struct opnd a, int size)
-{
-    int t = em_temp(e);
-    if (a.kind == OPND_MEM)
-        x64_rm(&e->b, X64_MOV_R_RM, size, t, a.mem);
-    else
-        x64_rr(&e->b, X64_MOV_R_RM, size, t, a.reg);
-    return (struct opnd){.kind = OPND_REG, .reg = (int8_t)t};
-}
-
 /* Integers of so few bits are converted as they are, whatever the rounding mode; for others that of the host must be the one. */
 static void need_exact(struct em *e, struct opnd a, int size, bool f32, uint64_t rm)
 {
@@ -320,18 +309,14 @@ static void need_exact(struct em *e, struct opnd a, int size, bool f32, uint64_t
         return;
     int t = em_temp(e);
     em_load_imm(e, t, UINT64_C(1) << bits);
-    if (a.kind == OPND_MEM)
-        x64_rm(&e->b, X64_ADD_R_RM, size, t, a.mem);
-    else
-        x64_rr(&e->b, X64_ADD_R_RM, size, t, a.reg);
+    em_op_opnd(e, X64_ADD_R_RM, size, t, a);
     x64_ri(&e->b, X64_SHR_RM_IMM8, size, t, (int)bits + 1);
     if (rm == FP_RMM) { /* the host has none of that kind */
         em_bail_if(e, X64_NE);
         return;
     }
     size_t exact = x64_jcc8(&e->b, X64_E);
-    x64_mi(&e->b, X64_CMP_RM_IMM8, 1, em_cpu(offsetof(struct cpu, fp.rm)), (int64_t)rm);
-    em_bail_if(e, X64_NE);
+    em_test_rm(e, rm);
     x64_patch8(&e->b, exact, e->b.len);
 }
 
@@ -343,7 +328,9 @@ static void lower_from_int(struct em *e, struct ir_ins *i)
     struct opnd a = em_use(e, i->arg[0], OPND_REG | OPND_MEM);
     bool large = i->op == IR_OP_U2F && size == 8; /* it may be no signed integer */
     if (i->op == IR_OP_U2F) {
-        a = copied(e, a, size); /* zero-extended, 32 bits are a positive integer of 64 */
+        int t = em_temp(e);
+        em_mov_opnd(e, size, t, a); /* zero-extended, 32 bits are a positive integer of 64 */
+        a = (struct opnd){.kind = OPND_REG, .reg = (int8_t)t};
         size = 8;
     }
     if (large && i->imm != FP_DYN) {
@@ -360,11 +347,7 @@ static void lower_from_int(struct em *e, struct ir_ins *i)
         x64_rr(&e->b, X64_TEST_RM_R, 8, a.reg, a.reg);
         f = x64_jcc(&e->b, X64_S, 0);
     }
-    enum x64_row row = f32 ? X64_CVTSI2SS_X_RM : X64_CVTSI2SD_X_RM;
-    if (a.kind == OPND_MEM)
-        x64_rm(&e->b, row, size, X(d), a.mem);
-    else
-        x64_rr(&e->b, row, size, X(d), a.reg);
+    em_op_opnd(e, f32 ? X64_CVTSI2SS_X_RM : X64_CVTSI2SD_X_RM, size, X(d), a);
     if (f)
         em_cold(e, (struct cold){.kind = COLD_FROM_U64, .field = (uint32_t)f, .reg = (int8_t)X(d), .reg2 = a.reg, .size = f32 ? 4 : 8, .back = (uint32_t)e->b.len});
     em_def(e, i, d);
@@ -380,13 +363,12 @@ struct away {
  */
 static void round_away(struct em *e, const struct away *t, int d, int x, int size, bool f32)
 {
-    const int whole = t->whole, twice = t->twice, more = t->more;
-    x64_rr(&e->b, f32 ? X64_CVTSI2SS_X_RM : X64_CVTSI2SD_X_RM, size, X(whole), d);
-    x64_rr(&e->b, X64_MOVAPS_X_XM, 0, X(twice), X(x));
-    x64_rr(&e->b, X64_SUBS_X_XM, f32 ? 4 : 8, X(twice), X(whole));
-    x64_rr(&e->b, X64_ADDS_X_XM, f32 ? 4 : 8, X(twice), X(twice));
-    x64_rr(&e->b, f32 ? X64_CVTTSS2SI_R_XM : X64_CVTTSD2SI_R_XM, size, more, X(twice));
-    x64_rr(&e->b, X64_ADD_R_RM, size, d, more);
+    x64_rr(&e->b, f32 ? X64_CVTSI2SS_X_RM : X64_CVTSI2SD_X_RM, size, X(t->whole), d);
+    x64_rr(&e->b, X64_MOVAPS_X_XM, 0, X(t->twice), X(x));
+    x64_rr(&e->b, X64_SUBS_X_XM, f32 ? 4 : 8, X(t->twice), X(t->whole));
+    x64_rr(&e->b, X64_ADDS_X_XM, f32 ? 4 : 8, X(t->twice), X(t->twice));
+    x64_rr(&e->b, f32 ? X64_CVTTSS2SI_R_XM : X64_CVTTSD2SI_R_XM, size, t->more, X(t->twice));
+    x64_rr(&e->b, X64_ADD_R_RM, size, d, t->more);
 }
 
 static void lower_to_int(struct em *e, struct ir_ins *i)
@@ -411,7 +393,6 @@ static void lower_to_int(struct em *e, struct ir_ins *i)
     int d = em_temp(e), from = a.reg;
     enum x64_row cvt = f32 ? X64_CVTSS2SI_R_XM : X64_CVTSD2SI_R_XM, cvtt = f32 ? X64_CVTTSS2SI_R_XM : X64_CVTTSD2SI_R_XM;
     if (i->imm != FP_DYN && i->imm != FP_RTZ) {
-        int t = em_temp_fp(e);
         if (size == 4) { /* rounding must not raise inexact when the result will be invalid: magnitude below 2^31 - 1 only */
             int c = em_temp(e);
             x64_rr(&e->b, X64_MOVD_RM_X, f32 ? 4 : 8, X(a.reg), d);
@@ -422,6 +403,7 @@ static void lower_to_int(struct em *e, struct ir_ins *i)
         }
         static const uint8_t mode[] = {[FP_RNE] = 0, [FP_RDN] = 1, [FP_RUP] = 2};
         if (i->imm != FP_RMM) {
+            int t = em_temp_fp(e);
             x64_rri(&e->b, X64_ROUNDS_X_XM_IMM8, f32 ? 4 : 8, X(t), X(a.reg), mode[i->imm]);
             a.reg = (int8_t)t;
         }

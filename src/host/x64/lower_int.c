@@ -50,7 +50,7 @@ static void alu_imm(struct em *e, const struct alu *a, int size, int reg, int64_
         x64_ri(&e->b, imm == (int8_t)imm ? a->imm8 : a->imm32, size, reg, imm);
 }
 
-static void op_opnd(struct em *e, enum x64_row row, int size, int reg, struct opnd o)
+void em_op_opnd(struct em *e, enum x64_row row, int size, int reg, struct opnd o)
 {
     if (o.kind == OPND_MEM)
         x64_rm(&e->b, row, size, reg, o.mem);
@@ -63,11 +63,10 @@ static void alu_opnd(struct em *e, const struct alu *a, int size, int reg, struc
     if (o.kind == OPND_IMM)
         alu_imm(e, a, size, reg, o.imm);
     else
-        op_opnd(e, a->r_rm, size, reg, o);
+        em_op_opnd(e, a->r_rm, size, reg, o);
 }
 
-/* dst = operand, without touching the flags. */
-static void mov_opnd(struct em *e, int size, int dst, struct opnd o)
+void em_mov_opnd(struct em *e, int size, int dst, struct opnd o)
 {
     if (o.kind == OPND_IMM) {
         if (o.imm >= 0)
@@ -75,7 +74,7 @@ static void mov_opnd(struct em *e, int size, int dst, struct opnd o)
         else
             x64_ri(&e->b, X64_MOV_RM_IMM32, size, dst, o.imm);
     } else if (o.kind == OPND_MEM || o.reg != dst) {
-        op_opnd(e, X64_MOV_R_RM, size, dst, o);
+        em_op_opnd(e, X64_MOV_R_RM, size, dst, o);
     }
 }
 
@@ -116,7 +115,7 @@ static bool keep_low(struct em *e, struct ir_ins *i, int size)
     em_done(e, i->arg[0]);
     em_done(e, i->arg[1]);
     int d = em_dst(e, i, x.kind == OPND_REG ? x.reg : -1);
-    op_opnd(e, m == 0xff ? X64_MOVZX_R_RM8 : m == 0xffff ? X64_MOVZX_R_RM16 : X64_MOV_R_RM, 4, d, x);
+    em_op_opnd(e, m == 0xff ? X64_MOVZX_R_RM8 : m == 0xffff ? X64_MOVZX_R_RM16 : X64_MOV_R_RM, 4, d, x);
     em_def(e, i, d);
     return true;
 }
@@ -148,12 +147,12 @@ static void lower_alu(struct em *e, struct ir_ins *i)
         alu_opnd(e, a, size, d, x);
     } else if (uses_reg(b, d)) {
         x64_r(&e->b, X64_NEG_RM, size, d);
-        op_opnd(e, X64_ADD_R_RM, size, d, x);
+        em_op_opnd(e, X64_ADD_R_RM, size, d, x);
     } else if (i->op == IR_OP_SUB && b.kind == OPND_IMM && b.imm != INT32_MIN) {
         moved = true;
         x64_rm(&e->b, X64_LEA_R_M, size, d, (struct x64_mem){.base = x.reg, .index = X64_NOREG, .disp = (int32_t)-b.imm});
     } else {
-        mov_opnd(e, size, d, x);
+        em_mov_opnd(e, size, d, x);
         alu_opnd(e, a, size, d, b);
     }
     if (!moved && !(i->op == IR_OP_XOR && b.kind == OPND_IMM && b.imm == -1)) /* neither LEA nor NOT */
@@ -203,10 +202,10 @@ static void lower_mul(struct em *e, struct ir_ins *i)
         else
             x64_rri(&e->b, row, size, d, x.reg, b.imm);
     } else if (uses_reg(b, d)) {
-        op_opnd(e, X64_IMUL_R_RM, size, d, x);
+        em_op_opnd(e, X64_IMUL_R_RM, size, d, x);
     } else {
-        mov_opnd(e, size, d, x);
-        op_opnd(e, X64_IMUL_R_RM, size, d, b);
+        em_mov_opnd(e, size, d, x);
+        em_op_opnd(e, X64_IMUL_R_RM, size, d, b);
     }
     em_def(e, i, d);
 }
@@ -244,7 +243,7 @@ static void into_rax(struct em *e, uint32_t v)
     }
     struct opnd o = em_use(e, v, OPND_REG | OPND_MEM);
     em_take(e, X64_RAX);
-    op_opnd(e, X64_MOV_R_RM, 8, X64_RAX, o);
+    em_op_opnd(e, X64_MOV_R_RM, 8, X64_RAX, o);
 }
 
 /* High products and divisions: rdx:rax forms. */
@@ -316,7 +315,7 @@ static void lower_wide(struct em *e, struct ir_ins *i)
         int keep = X64_RCX;
         if (b.kind == OPND_MEM || b.reg != X64_RCX) {
             em_take(e, X64_RCX);
-            op_opnd(e, X64_MOV_R_RM, 8, X64_RCX, b);
+            em_op_opnd(e, X64_MOV_R_RM, 8, X64_RCX, b);
         }
         x64_rm(&e->b, X64_MOV_RM_R, 8, X64_RAX, em_cpu(offsetof(struct cpu, exit_value)));
         x64_r(&e->b, X64_MUL_RM, size, keep);
@@ -392,7 +391,7 @@ static void lower_shift(struct em *e, struct ir_ins *i)
             else
                 x64_rri(&e->b, X64_RORX_R_RM_IMM8, size, d, x.reg, r);
         } else {
-            mov_opnd(e, size, d, x);
+            em_mov_opnd(e, size, d, x);
             if (n)
                 x64_ri(&e->b, rows[k].imm, size, d, (int64_t)n);
             else if (size == 4 && x.kind == OPND_REG && x.reg == d)
@@ -425,13 +424,13 @@ static void lower_shift(struct em *e, struct ir_ins *i)
         x.reg = (int8_t)tmp;
     }
     em_take(e, X64_RCX);
-    mov_opnd(e, 8, X64_RCX, c);
+    em_mov_opnd(e, 8, X64_RCX, c);
     em_kill(e, X64_RCX);
     em_done(e, i->arg[0]);
     em_done(e, cv);
     e->locked |= 1u << X64_RCX;
     int d = em_dst(e, i, -1);
-    mov_opnd(e, size, d, x);
+    em_mov_opnd(e, size, d, x);
     x64_r(&e->b, rows[k].cl, size, d);
     em_def(e, i, d);
 }
@@ -471,7 +470,7 @@ enum x64_cc em_compare(struct em *e, uint32_t cond)
     else if (x.kind == OPND_MEM)
         x64_rm(&e->b, X64_CMP_RM_R, size, y.reg, x.mem);
     else
-        op_opnd(e, X64_CMP_R_RM, size, x.reg, y);
+        em_op_opnd(e, X64_CMP_R_RM, size, x.reg, y);
     em_done(e, a);
     em_done(e, b);
     return cc;
@@ -503,15 +502,15 @@ static void lower_select(struct em *e, struct ir_ins *i)
     if (uses_reg(yes, d) && !(no.kind == OPND_REG && no.reg == d)) {
         if (no.kind != OPND_REG) {
             int t = em_temp(e);
-            mov_opnd(e, size, t, no);
+            em_mov_opnd(e, size, t, no);
             no.reg = (int8_t)t;
         }
         x64_cmovcc(&e->b, (enum x64_cc)(cc ^ 1), size, d, no.reg);
     } else {
-        mov_opnd(e, size, d, no);
+        em_mov_opnd(e, size, d, no);
         if (yes.kind == OPND_MEM) {
             int t = em_temp(e);
-            mov_opnd(e, size, t, yes);
+            em_mov_opnd(e, size, t, yes);
             yes.reg = (int8_t)t;
         }
         x64_cmovcc(&e->b, cc, size, d, yes.reg);
@@ -560,9 +559,9 @@ static void lower_extend(struct em *e, struct ir_ins *i)
     em_done(e, i->arg[0]);
     int d = em_dst(e, i, a.kind == OPND_REG ? a.reg : -1);
     switch (from) {
-    case IR_I8: op_opnd(e, sx ? X64_MOVSX_R_RM8 : X64_MOVZX_R_RM8, sx ? size : 4, d, a); break;
-    case IR_I16: op_opnd(e, sx ? X64_MOVSX_R_RM16 : X64_MOVZX_R_RM16, sx ? size : 4, d, a); break;
-    default: op_opnd(e, sx ? X64_MOVSXD_R_RM32 : X64_MOV_R_RM, sx ? 8 : 4, d, a); break;
+    case IR_I8: em_op_opnd(e, sx ? X64_MOVSX_R_RM8 : X64_MOVZX_R_RM8, sx ? size : 4, d, a); break;
+    case IR_I16: em_op_opnd(e, sx ? X64_MOVSX_R_RM16 : X64_MOVZX_R_RM16, sx ? size : 4, d, a); break;
+    default: em_op_opnd(e, sx ? X64_MOVSXD_R_RM32 : X64_MOV_R_RM, sx ? 8 : 4, d, a); break;
     }
     em_def(e, i, d);
     if (sx && from == IR_I32 && e->val[v].kind == VAL_NORMAL && e->f->def[v]->type == IR_I32 && i->type == IR_I64 && !(e->val[v].flags & VAL_ZEXT))
@@ -574,7 +573,7 @@ static void lower_trunc_i1(struct em *e, struct ir_ins *i)
     struct opnd a = em_use(e, i->arg[0], OPND_REG | OPND_MEM);
     em_done(e, i->arg[0]);
     int d = em_dst(e, i, a.kind == OPND_REG ? a.reg : -1);
-    mov_opnd(e, 4, d, a);
+    em_mov_opnd(e, 4, d, a);
     x64_ri(&e->b, X64_AND_RM_IMM8, 4, d, 1);
     em_def(e, i, d);
 }
@@ -588,14 +587,14 @@ static void lower_bits(struct em *e, struct ir_ins *i)
     switch (i->op) {
     case IR_OP_BSWAP:
         d = em_dst(e, i, a.kind == OPND_REG ? a.reg : -1);
-        mov_opnd(e, size, d, a);
+        em_mov_opnd(e, size, d, a);
         x64_r(&e->b, X64_BSWAP_R, size, d);
         break;
     case IR_OP_BITREV8: {
         static const uint64_t mask[] = {UINT64_C(0x5555555555555555), UINT64_C(0x3333333333333333), UINT64_C(0x0f0f0f0f0f0f0f0f)};
         int t = em_temp(e), c = em_temp(e);
         d = em_dst(e, i, a.kind == OPND_REG ? a.reg : -1);
-        mov_opnd(e, size, d, a);
+        em_mov_opnd(e, size, d, a);
         for (int k = 0; k < 3; k++) { /* exchange neighbouring bits, pairs, nibbles */
             x64_rr(&e->b, X64_MOV_R_RM, size, t, d);
             x64_ri(&e->b, X64_SHR_RM_IMM8, size, t, 1 << k);
@@ -609,17 +608,17 @@ static void lower_bits(struct em *e, struct ir_ins *i)
     }
     case IR_OP_POPCNT:
         d = em_dst(e, i, a.kind == OPND_REG ? a.reg : -1);
-        op_opnd(e, X64_POPCNT_R_RM, size, d, a);
+        em_op_opnd(e, X64_POPCNT_R_RM, size, d, a);
         break;
     case IR_OP_CLZ:
     case IR_OP_CTZ: {
         bool clz = i->op == IR_OP_CLZ;
         d = em_dst(e, i, a.kind == OPND_REG ? a.reg : -1);
         if (e->cfg->features & (clz ? X64_F_LZCNT : X64_F_BMI1)) {
-            op_opnd(e, clz ? X64_LZCNT_R_RM : X64_TZCNT_R_RM, size, d, a);
+            em_op_opnd(e, clz ? X64_LZCNT_R_RM : X64_TZCNT_R_RM, size, d, a);
         } else {
             int t = em_temp(e);
-            op_opnd(e, clz ? X64_BSR_R_RM : X64_BSF_R_RM, size, t, a); /* ZF if a = 0, t then undefined */
+            em_op_opnd(e, clz ? X64_BSR_R_RM : X64_BSF_R_RM, size, t, a); /* ZF if a = 0, t then undefined */
             x64_ri(&e->b, X64_MOV_R_IMM, 4, d, clz ? 2 * size * 8 - 1 : size * 8);
             x64_cmovcc(&e->b, X64_NE, size, d, t);
             if (clz)
