@@ -499,9 +499,11 @@ static void note_guess(struct engine *e, struct block *b, void *ctx)
     enum { FAR = 1 << 14 };
     struct guess *g = ctx;
     uint64_t pc;
+    if (b->state & (BLOCK_DEAD | BLOCK_REGION))
+        return;
     uint32_t start = block_offset(e, b), left = (uint32_t)e->code_used - start, cache = e->host->cache_find(e->code, start, start + (left < FAR ? left : FAR), &pc);
     const uint64_t name = (uint64_t)(uintptr_t)e->code + cache;
-    if (!cache || pc == CPU_NO_PC || block_is(b, BLOCK_DEAD | BLOCK_REGION) || cache_block_of(e, name - 1) != b)
+    if (!cache || pc == CPU_NO_PC || cache_block_of(e, name - 1) != b)
         return;
     g->unsure |= misses(e, name) || (g->pc != CPU_NO_PC && g->pc != pc);
     g->pc = pc;
@@ -509,6 +511,7 @@ static void note_guess(struct engine *e, struct block *b, void *ctx)
 
 uint64_t cache_guess(struct engine *e, uint64_t pc)
 {
+    assert(run_holds(e));
     struct guess g = {.pc = CPU_NO_PC};
     index_each_of_page(e, pc, (struct guest_range){pc, pc + 1}, note_guess, &g);
     return g.unsure ? CPU_NO_PC : g.pc;

@@ -31,7 +31,7 @@
 struct context {
     uint64_t callee, back; /* where it goes, and where it comes back to in the context that it is called in */
     unsigned caller, depth; /* that context; how many calls deep it is */
-    unsigned insns;         /* its own and its callees' */
+    unsigned insns;         /* of an outermost one: its own and its callees' */
     bool outside; /* the callee does not fit: there are no nodes of it */
 };
 
@@ -88,6 +88,14 @@ static bool is_within(const struct region *r, unsigned context, unsigned c)
     while (context != c && context)
         context = r->context[context].caller;
     return context == c;
+}
+
+/* The one called in context 0, around this. */
+static unsigned outermost(const struct region *r, unsigned context)
+{
+    while (r->context[context].caller)
+        context = r->context[context].caller;
+    return context;
 }
 
 /* The context of `callee`, which node n calls at its end, or that of n: it is outside. */
@@ -177,11 +185,11 @@ static uint64_t next_start(const struct region *r, const struct node *n)
 /* Does the baseline do the loop that starts at pc with vectors?  A block of it goes past branches and jumps that end a node. */
 static bool is_ahead(struct region *r, uint64_t pc)
 {
-    const struct tuning *tune = &r->engine->tune;
-    struct guest_lift g = {.pc = pc, .code = r->code, .max_insns = tune->max_insns, .max_side_exits = tune->max_side_exits, .follow_jumps = tune->follow_jumps};
+    const struct engine *e = r->engine;
+    struct guest_lift g = translate_bounds(e, r->code, pc, e->tune.max_insns);
     struct ir_rounds rounds;
-    struct ir_func *f = ir_func_new(r->arena, &r->engine->guest->slots, NULL);
-    return tune->ahead && f && run_lift(r->engine->guest, &g, f) == BTV_OK && ir_rounds_find(f, &rounds);
+    struct ir_func *f = ir_func_new(r->arena, &e->guest->slots, NULL);
+    return e->tune.ahead && f && run_lift(e->guest, &g, f) == BTV_OK && ir_rounds_find(f, &rounds);
 }
 
 /* Sees how far node n reaches and where it goes.  False: it cannot be part of a region. */
@@ -194,8 +202,6 @@ static bool look_at(struct region *r, struct node *n)
         return false;
     if (n->stop && g.range[0].end > n->stop)
         return false; /* overlapping instructions */
-    if (!n->insns)
-        n->ahead = is_ahead(r, n->pc);
     n->end = g.range[g.nranges - 1].end;
     n->hash = hash_bytes(g.bytes, g.nbytes, 0);
     n->insns = g.insns;
@@ -211,23 +217,19 @@ static uint64_t loop_start(struct region *r, uint64_t pc)
 }
 
 /* A callee is inside as a whole, with all that it calls, or not at all: it is short, and the baseline does not do its loops with vectors. */
-static bool fits(struct region *r, const struct node *n, unsigned more)
+static bool fits(const struct region *r, const struct node *n)
 {
-    bool is_short = true;
-    for (unsigned c = n->context; c; c = r->context[c].caller)
-        is_short &= (r->context[c].insns += more) <= r->engine->tune.region_callee;
-    return !n->context || (is_short && !n->ahead && (n->back == CPU_NO_PC || n->next_context != n->context));
+    unsigned insns = r->context[outermost(r, n->context)].insns;
+    return !n->context || (insns <= r->engine->tune.region_callee && !n->ahead && (n->back == CPU_NO_PC || n->next_context != n->context));
 }
 
 /* Takes the nodes of the outermost callee around this context out again. */
 static void put_outside(struct region *r, unsigned context)
 {
     unsigned left = 0;
-    r->context[context].outside = true;
-    while (r->context[context].caller) {
-        context = r->context[context].caller;
-        r->context[context].outside = true;
-    }
+    for (unsigned c = context; c; c = r->context[c].caller)
+        r->context[c].outside = true;
+    context = outermost(r, context);
     for (unsigned k = 0; k < r->nnodes; k++) {
         struct node n = r->node[k];
         if (is_within(r, n.context, context))
@@ -265,8 +267,12 @@ static bool discover(struct region *r, uint64_t pc)
             break;
         }
         k = 0;
-        insns += again ? 0 : n->insns;
-        if (!fits(r, n, again ? 0 : n->insns)) {
+        if (!again) {
+            n->ahead = is_ahead(r, n->pc);
+            insns += n->insns;
+            r->context[outermost(r, n->context)].insns += n->insns;
+        }
+        if (!fits(r, n)) {
             put_outside(r, n->context);
             continue;
         }

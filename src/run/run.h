@@ -494,6 +494,11 @@ void engine_ask_sample(struct engine_thread *t);
 struct block *translate(struct engine_thread *t, uint64_t pc);
 /* engine.store is set: only if that has one of it. */
 struct block *translate_kept(struct engine_thread *t, uint64_t pc);
+/* How far a block of the baseline goes from pc. */
+static inline struct guest_lift translate_bounds(const struct engine *e, const struct guest_code *fetch, uint64_t pc, unsigned max_insns)
+{
+    return (struct guest_lift){.pc = pc, .code = fetch, .max_insns = max_insns, .max_side_exits = e->tune.max_side_exits, .follow_jumps = e->tune.follow_jumps};
+}
 /* Lifts and emits what starts at pc, in the thread's scratch arena.  No lock held. */
 BTV_NODISCARD enum btv_status translate_code(struct engine_thread *t, const struct guest_code *fetch, uint64_t pc, unsigned max_insns, struct guest_lift *g,
                                              struct host_code *code);

@@ -58,7 +58,7 @@ enum btv_status translate_code(struct engine_thread *t, const struct guest_code 
                                struct host_code *code)
 {
     struct engine *e = t->engine;
-    *g = (struct guest_lift){.pc = pc, .code = fetch, .max_insns = max_insns, .max_side_exits = e->tune.max_side_exits, .follow_jumps = e->tune.follow_jumps};
+    *g = translate_bounds(e, fetch, pc, max_insns);
     struct ir_func *f = ir_func_new(&t->scratch, &e->guest->slots, NULL);
     if (!f)
         return BTV_NOMEM;
